@@ -1,0 +1,53 @@
+# The one door for developers. Every target does its own set-up; a fresh machine needs git, make and Python 3.11+.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+SDK2 := .venv-sdk2
+SDK3 := .venv-sdk3
+PIP_FLAGS := --quiet --disable-pip-version-check
+
+.PHONY: demo test lint bench serve notebooks fuzz docs clean
+
+demo: $(VENV)/.installed  ## train, deploy, capture, find drift, retrain: about a minute
+	$(BIN)/python -m sageyard demo
+
+test: $(VENV)/.dev $(SDK2)/.installed $(SDK3)/.installed  ## the whole suite, against a live server with real clients
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev  ## speed and memory, as ratios against a peer in the same run
+	$(BIN)/python -m tests.benchmarks
+
+serve: $(VENV)/.installed
+	$(BIN)/sageyard up
+
+docs: $(VENV)/.dev  ## regenerate platform/docs/OPERATIONS.md
+	$(BIN)/sageyard coverage --markdown > platform/docs/OPERATIONS.md
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install $(PIP_FLAGS) --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	$(BIN)/pip install $(PIP_FLAGS) --upgrade pip
+	$(BIN)/pip install $(PIP_FLAGS) --group dev
+	touch $@
+
+$(SDK2)/.installed: tests/sdk/requirements-v2.txt
+	$(PYTHON) -m venv $(SDK2)
+	$(SDK2)/bin/pip install $(PIP_FLAGS) -r $<
+	touch $@
+
+$(SDK3)/.installed: tests/sdk/requirements-v3.txt
+	$(PYTHON) -m venv $(SDK3)
+	$(SDK3)/bin/pip install $(PIP_FLAGS) -r $<
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(SDK2) $(SDK3) .pytest_cache .mypy_cache .ruff_cache .hypothesis

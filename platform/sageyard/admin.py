@@ -1,0 +1,78 @@
+"""Sageyard's own endpoints, under /_sageyard: health, clock, reset, and a monitoring schedule run now."""
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, Router
+
+from sageyard import __version__
+from sageyard.clock import iso
+from sageyard.errors import AwsError
+from sageyard.wire.asgi import Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from sageyard.app import Sageyard
+
+
+class Admin:
+    """What AWS has no operation for. Answers JSON; refusals are 400 with `message`."""
+
+    def __init__(self, server: "Sageyard") -> None:
+        self.server = server
+        self.started = time.monotonic()
+        self.router = Router(
+            [
+                Route("/_sageyard/health", self.health),
+                Route("/_sageyard/clock", self.clock, methods=["GET", "POST"]),
+                Route("/_sageyard/reset", self.reset, methods=["POST"]),
+                Route("/moto-api/reset", self.reset, methods=["POST"]),  # suites written for moto call this one
+                Route("/_sageyard/monitoring-schedules/{name}/run", self.run_schedule, methods=["POST"]),
+            ]
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.router(scope, receive, send)
+
+    async def health(self, request: Request) -> Response:
+        """Version, process, uptime in seconds, and how many resources there are by type and status."""
+        return JSONResponse(
+            {
+                "status": "ok",
+                "version": __version__,
+                "pid": os.getpid(),
+                "endpoint_url": self.server.settings.endpoint_url,
+                "state_dir": str(self.server.settings.state_dir),
+                "uptime": round(time.monotonic() - self.started, 3),
+                "now": iso(self.server.clock.now()),
+                "resources": self.server.store.counts(),
+            }
+        )
+
+    async def clock(self, request: Request) -> Response:
+        """GET: the server's time. POST `{"advance": seconds}`: move it forward, for schedules in demos and tests."""
+        clock = self.server.clock
+        if request.method == "POST":
+            try:
+                clock.advance(float((await request.json())["advance"]))
+            except (ValueError, KeyError, TypeError) as error:
+                return JSONResponse({"message": f'Send {{"advance": seconds}}, not negative: {error}'}, 400)
+            self.server.store.remember("clock offset", repr(clock.offset))
+            self.server.schedules.wake()
+        return JSONResponse({"now": iso(clock.now()), "epoch": clock.now(), "offset": clock.offset})
+
+    async def reset(self, request: Request) -> Response:
+        """Forget everything."""
+        await self.server.reset()
+        return JSONResponse({"status": "ok"})
+
+    async def run_schedule(self, request: Request) -> Response:
+        """Run a monitoring schedule now; the default window ends with the current hour's captures."""
+        region = request.query_params.get("region", self.server.settings.region)
+        try:
+            execution = await self.server.schedules.run_now(request.path_params["name"], region)
+        except AwsError as error:
+            return JSONResponse({"code": error.code, "message": error.message}, error.http_status)
+        return JSONResponse({"MonitoringExecution": execution})

@@ -1,0 +1,146 @@
+"""The composition root: the only module that knows all others.
+
+A request's way through the server is `Sageyard.__call__`, in the order in which it is tried.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Coroutine
+from typing import Any
+
+import uvicorn
+
+from sageyard.admin import Admin
+from sageyard.aws import open_cloud
+from sageyard.clock import ShiftedClock
+from sageyard.environment import client_environment
+from sageyard.jobs.processing import ProcessingJobHooks
+from sageyard.jobs.slots import Slots
+from sageyard.jobs.training import TrainingJobHooks
+from sageyard.monitoring.schedules import MonitoringScheduleHooks
+from sageyard.resources.derive import derive
+from sageyard.resources.engine import Engine
+from sageyard.resources.family import install
+from sageyard.resources.operations import Operations
+from sageyard.runners.process import ProcessRunner
+from sageyard.sagemaker import endpoint, job_definitions, monitoring_schedule, processing_job, tags, training_job
+from sageyard.serving.endpoint import EndpointHooks
+from sageyard.serving.router import Router
+from sageyard.settings import Settings
+from sageyard.store.resources import Resources
+from sageyard.wire import control, model
+from sageyard.wire.asgi import Receive, Scope, Send, header
+from sageyard.wire.signature import credential_scope
+
+logger = logging.getLogger(__name__)
+
+
+class Sageyard:
+    """One server: an ASGI application with everything behind it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        self.store = Resources(settings.database)
+        self.clock = ShiftedClock(float(self.store.fact("clock offset") or 0))
+        self.mount, self.cloud = open_cloud(settings)
+        self.runner = ProcessRunner(settings)
+        service = model.load("sagemaker")
+        self.engine = Engine(self.store, self.clock, derive(service), settings.account_id)
+
+        jobs = (self.cloud, self.runner, settings, self.clock, Slots(settings.parallel_jobs), self.job_environment)
+        self.endpoints = EndpointHooks(self.cloud, self.runner, settings, self.clock, self.job_environment)
+        self.schedules = MonitoringScheduleHooks(self.engine, self.cloud, self.clock, lambda: self.operations)
+        functions = install(
+            self.engine,
+            [
+                training_job.family(TrainingJobHooks(*jobs)),
+                processing_job.family(ProcessingJobHooks(*jobs)),
+                endpoint.family(endpoint.ModelHooks(self.cloud.objects), self.endpoints),
+                job_definitions.family(),
+                monitoring_schedule.family(self.schedules, self.engine),
+                tags.family(self.engine),
+            ],
+        )
+        self.operations = Operations(service, self.engine, functions)
+        self.router = Router(self.endpoints)
+        self.admin = Admin(self)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await self._lifespan(receive, send)
+        path: str = scope["path"]
+        target = header(scope, b"x-amz-target")
+        credential = credential_scope(header(scope, b"authorization"), scope["query_string"])
+        region = credential.region or self.settings.region
+        if target is not None and target.startswith(b"SageMaker."):
+            operation = target.decode("latin-1").partition(".")[2]
+            return await control.answer(self.operations.call, operation, region, receive, send)
+        if path.startswith("/endpoints/") and credential.service in {"sagemaker", ""}:
+            return await self.router(scope, receive, send, region)
+        if path.startswith("/_sageyard/") or path == "/moto-api/reset":
+            return await self.admin(scope, receive, send)
+        return await self.mount(scope, receive, send)
+
+    def job_environment(self, region: str) -> dict[str, str]:
+        """What points AWS clients inside a job at this server."""
+        return client_environment(self.settings.endpoint_url, region, self.settings.state_dir, base={})
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run background work that ends with the server."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def start(self) -> None:
+        """Take up what the last server left: jobs, endpoints, schedules."""
+        self.engine.recover()
+        for row in self.store.in_statuses("Endpoint", ["InService"]):
+            if (resource := self.engine.resource(row.kind, row.region, row.name)) is not None:
+                self.spawn(self.endpoints.resume(resource))
+        self.spawn(self.schedules.run_ticker())
+
+    async def close(self) -> None:
+        """Stop all work; what was acknowledged is durable already."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.engine.close()
+        await self.endpoints.close()
+        await asyncio.to_thread(self.mount.close)
+        self.store.database.close()
+
+    async def reset(self) -> None:
+        """Back to an empty account: running work is stopped, every resource and object forgotten."""
+        await self.engine.close()
+        await self.endpoints.close()
+        self.store.clear()
+        await asyncio.to_thread(self.mount.reset)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; the state directory admits one server at a time."""
+    logging.basicConfig(level=os.environ.get("SAGEYARD_LOG_LEVEL", "INFO"), format="%(levelname)s %(name)s %(message)s")
+    uvicorn.run(
+        Sageyard(settings),
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        loop="auto",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
+    )

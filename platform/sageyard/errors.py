@@ -1,0 +1,67 @@
+"""Every error that a client may see, in AWS's own codes.
+
+    AwsError
+     ├── ValidationError            400 ValidationException
+     ├── ResourceNotFoundError      400 ResourceNotFound
+     ├── ResourceInUseError         400 ResourceInUse
+     ├── ResourceLimitExceededError 400 ResourceLimitExceeded
+     ├── ConflictError              400 ConflictException
+     ├── UnknownOperationError      400 UnknownOperationException
+     └── AccessDeniedError          400 AccessDeniedException
+
+Services raise these and nobody below `wire` catches them; `wire` is the one translator to HTTP. None is ever
+a 5xx: botocore retries those, up to ten times in the SageMaker SDK v3 (25 s and more for one refusal).
+"""
+
+
+class AwsError(Exception):
+    """An answer that names what is wrong, the rule, and the way out."""
+
+    code = "ValidationException"
+    http_status = 400
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+
+
+class ValidationError(AwsError):
+    """A request that breaks the service model, or a reference to what does not exist."""
+
+
+class ResourceNotFoundError(AwsError):
+    """The named resource does not exist, where botocore models this error for the operation."""
+
+    code = "ResourceNotFound"
+
+
+class ResourceInUseError(AwsError):
+    """The name is taken, or the resource is in a status that forbids the operation."""
+
+    code = "ResourceInUse"
+
+
+class ResourceLimitExceededError(AwsError):
+    """A quota is used up."""
+
+    code = "ResourceLimitExceeded"
+
+
+class ConflictError(AwsError):
+    """The name is taken, where botocore models ConflictException."""
+
+    code = "ConflictException"
+
+
+class UnknownOperationError(AwsError):
+    """No such operation, or one that this server refuses; the message says which and why."""
+
+    code = "UnknownOperationException"
+
+
+class AccessDeniedError(AwsError):
+    """The operation is known and not allowed."""
+
+    code = "AccessDeniedException"

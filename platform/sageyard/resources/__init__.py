@@ -1,0 +1,1 @@
+"""The generic engine: resource types declared, not written."""

@@ -1,0 +1,91 @@
+"""A specification for every resource type, read off the operations' names and shapes.
+
+AWS derives its own Python SDK's resource classes from the same file in the same way (sagemaker-core's resource
+extractor); what the names do not tell is overridden by the family files in `sageyard.sagemaker`.
+"""
+
+import re
+from dataclasses import replace
+
+from sageyard.resources.spec import ResourceSpec
+from sageyard.wire.model import ServiceModel, Shape
+
+SUCCESS = ("InService", "Completed", "Active", "Created", "Available", "ACTIVE", "COMPLETED", "CREATED", "Scheduled",
+           "Ready", "Succeeded", "CreateCompleted", "CREATE_COMPLETED", "Running")  # fmt: skip
+PLURALS = (("ies", "y"), ("ses", "s"), ("s", ""))
+
+
+def words(noun: str) -> str:
+    """`HyperParameterTuningJob` as `hyper-parameter-tuning-job`, `AutoMLJobV2` as `auto-ml-job-v2`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", noun).lower()
+
+
+def derive(model: ServiceModel) -> dict[str, ResourceSpec]:
+    """Every type that has a Create and a Describe operation, by kind."""
+    created = [name.removeprefix("Create") for name in model.operations if name.startswith("Create")]
+    return {kind: _spec(model, kind) for kind in sorted(created) if f"Describe{kind}" in model.operations}
+
+
+def _spec(model: ServiceModel, kind: str) -> ResourceSpec:
+    create, describe = model.input_shape(f"Create{kind}"), model.input_shape(f"Describe{kind}")
+    answer = model.output_shape(f"Describe{kind}")
+    identity = tuple(describe.get("required", ()))
+    errors = model.errors(f"Describe{kind}")
+    conflicts = model.errors(f"Create{kind}")
+    exists_code = next((code for code in ("ResourceInUse", "ConflictException") if code in conflicts), "")
+    arns = [name for name in model.output_shape(f"Create{kind}").get("members", {}) if name.endswith("Arn")]
+    status_member, statuses = _status(model, kind, answer)
+    active = [status for status in statuses if _moves(status)]
+    succeeded = next((status for status in SUCCESS if status in statuses), "")
+
+    def named(*endings: str) -> str:
+        return next((status for status in statuses if status in endings), "")
+
+    return ResourceSpec(
+        kind=kind,
+        identity=identity,
+        generated=tuple(name for name in identity if name not in create.get("members", {})),
+        arn_member=arns[0] if arns else f"{kind}Arn",
+        arn_noun=words(kind),
+        noun=words(kind).replace("-", " "),
+        status_member=status_member,
+        statuses=frozenset(statuses),
+        initial_status=named("Creating", "InProgress", "Pending", "CREATING", "INPROGRESS", "PENDING") or succeeded,
+        settled=frozenset(statuses) - frozenset(active),
+        success_status=succeeded,
+        failed_status=named("Failed", "FAILED", "CreateFailed", "CREATE_FAILED"),
+        stop_status=named("Stopping", "STOPPING"),
+        update_status=named("Updating", "UPDATING"),
+        not_found_code="ResourceNotFound" if "ResourceNotFound" in errors else "ValidationException",
+        exists_code=exists_code or "ValidationException",
+    )
+
+
+def at_rest(model: ServiceModel, spec: ResourceSpec) -> ResourceSpec:
+    """The specification of a type with no behaviour behind it: a record that settles at once, and truthfully.
+
+    What AWS provisions (a domain, an image) is recorded as ready; a job that nothing runs is recorded as failed.
+    """
+    job = f"Stop{spec.kind}" in model.operations and bool(spec.failed_status)
+    return replace(spec, initial_status=spec.failed_status if job else spec.success_status, update_status="")
+
+
+def _status(model: ServiceModel, kind: str, answer: Shape) -> tuple[str | None, list[str]]:
+    """The member that holds the type's own status, and that member's enum."""
+    for name in (f"{kind}Status", f"{kind.removesuffix('V2')}Status", "Status", *answer.get("members", {})):
+        shape = model.member(answer, name)
+        if shape is not None and name.endswith("Status") and shape["type"] == "string" and "enum" in shape:
+            return name, list(shape["enum"])
+    return None, []
+
+
+def _moves(status: str) -> bool:
+    return status.upper() in {"INPROGRESS", "IN_PROGRESS", "PENDING", "ROLLINGBACK"} or status.lower().endswith("ing")
+
+
+def listed_kind(plural: str, kinds: dict[str, ResourceSpec]) -> str | None:
+    """The kind that `List<plural>` lists, or None: `TrainingJobs` is TrainingJob."""
+    for ending, replacement in PLURALS:
+        if plural.endswith(ending) and (kind := plural.removesuffix(ending) + replacement) in kinds:
+            return kind
+    return None

@@ -1,0 +1,241 @@
+"""Create, Describe, List, Update, Delete, Start and Stop of any resource type, from its specification."""
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sageyard.clock import Clock
+from sageyard.errors import AwsError, ValidationError
+from sageyard.resources.query import Page, selection
+from sageyard.resources.resource import StoredResource
+from sageyard.resources.spec import Context, Document, ResourceSpec
+from sageyard.store.resources import NameTakenError, Resources, Row
+
+logger = logging.getLogger(__name__)
+
+Watcher = Callable[[ResourceSpec, Row | None, Row | None], None]
+"""Told of every durable change: the row before (None: created) and after (None: deleted)."""
+
+
+class Engine:
+    """All resource types over one store. Methods run in the event loop; writes are durable when they return."""
+
+    def __init__(self, store: Resources, clock: Clock, specs: Mapping[str, ResourceSpec], account_id: str) -> None:
+        self.store = store
+        self.clock = clock
+        self.specs = dict(specs)
+        self.account_id = account_id
+        self.watchers: list[Watcher] = []
+        self._running: dict[tuple[str, str, str], asyncio.Task[None]] = {}
+        self._waiting: dict[tuple[str, str, str], asyncio.Event] = {}
+
+    # -- what operations call -------------------------------------------------------------------------------------
+
+    async def create(self, spec: ResourceSpec, request: Document, context: Context) -> Document:
+        """Store a new resource and start its work; answers its document."""
+        request = dict(request)
+        tags = request.pop("Tags", [])
+        for member in spec.generated:
+            request[member] = f"{words_prefix(spec.kind)}-{uuid.uuid4().hex[:12]}"
+        identity = [str(request[member]) for member in spec.identity]
+        arn = self.arn(spec, context.region, identity)
+        if self.store.get(spec.kind, context.region, "/".join(identity)) is not None:
+            raise self._exists(spec, identity, arn)
+        self._check_references(spec, request, context.region)
+        document = await spec.hooks.prepare(request, context)
+        for member in spec.generated:
+            if member.endswith("Arn"):
+                document[member] = arn
+        now, status = self.clock.now(), spec.initial_status
+        if spec.status_member in document:
+            status = str(document.pop(spec.status_member))  # an Action's status is its creator's to say
+        elif status and status == spec.failed_status:
+            document["FailureReason"] = f"Sageyard records {spec.noun}s but does not run them yet."
+        row = Row(spec.kind, context.region, "/".join(identity), arn, status, now, now, document, {})
+        try:
+            row = self.store.insert(row, [(tag["Key"], tag["Value"]) for tag in tags])
+        except NameTakenError:
+            raise self._exists(spec, identity, arn) from None
+        self.changed(None, row)
+        self._start(spec, row, recovered=False)
+        return self.document(row)
+
+    def describe(self, spec: ResourceSpec, request: Document, context: Context) -> Document:
+        """The resource's document as Describe shows it."""
+        row = self.find(spec, request, context.region)
+        return spec.hooks.describe(StoredResource(self, row), self.document(row))
+
+    def select(self, spec: ResourceSpec, request: Document, context: Context) -> Page:
+        """One page of documents, newest first unless the request says otherwise."""
+        wanted = selection(spec, request, context.region)
+        rows = self.store.select(replace(wanted, limit=wanted.limit + 1))
+        more = len(rows) > wanted.limit
+        rows = rows[: wanted.limit]
+        documents = [spec.hooks.summarize(StoredResource(self, row), self.document(row)) for row in rows]
+        return Page.of(documents, rows[-1] if more else None, wanted)
+
+    async def update(self, spec: ResourceSpec, request: Document, context: Context) -> Document:
+        """Merge an Update's members and carry it out; answers the new document."""
+        row = self.find(spec, request, context.region)
+        resource = StoredResource(self, row)
+        merged = await spec.hooks.prepare_update(resource, dict(request), context)
+        members = {key: value for key, value in merged.items() if key not in spec.identity}
+        resource.save(status=spec.update_status or None, **members)
+        await spec.hooks.updated(resource)
+        return self.document(self.find(spec, request, context.region))
+
+    async def delete(self, spec: ResourceSpec, request: Document, context: Context) -> Document:
+        """Delete a resource: at once, or through its Deleting status; answers its last document."""
+        row = self.find(spec, request, context.region)
+        resource = StoredResource(self, row)
+        await spec.hooks.prepare_delete(resource, context)
+        document = self.document(row)
+        if spec.delete_status:
+            resource.save(status=spec.delete_status)
+        else:
+            resource.remove()
+        await spec.hooks.deleted(resource)
+        return document
+
+    async def stop(self, spec: ResourceSpec, request: Document, context: Context) -> Document:
+        """Stop a running job; refused where it has ended, as AWS does."""
+        row = self.find(spec, request, context.region)
+        if row.status in spec.settled:
+            if spec.grade == "stored only" and "Stopped" in spec.statuses:
+                StoredResource(self, row).save(status="Stopped")
+                return self.document(row)
+            raise ValidationError(spec.not_stoppable.format(noun=spec.noun, status=row.status, name=row.name))
+        resource = StoredResource(self, row)
+        if row.status != spec.stop_status:
+            resource.save(status=spec.stop_status or None)
+            await spec.hooks.stop(resource)
+        return self.document(row)
+
+    async def start(self, spec: ResourceSpec, request: Document, context: Context) -> Document:
+        """Start what was stopped."""
+        row = self.find(spec, request, context.region)
+        StoredResource(self, row).save(status=spec.initial_status or None)
+        self._start(spec, self.find(spec, request, context.region), recovered=False)
+        return self.document(row)
+
+    def find(self, spec: ResourceSpec, request: Document, region: str) -> Row:
+        """The row that a request names, by name or ARN; raises the type's own not-found error."""
+        identity = [str(request.get(member, "")) for member in spec.identity]
+        last = identity[-1]
+        row = (
+            self.store.by_arn(last, spec.kind)
+            if last.startswith("arn:")
+            else self.store.get(spec.kind, region, "/".join(identity))
+        )
+        if row is None:
+            arn = last if last.startswith("arn:") else self.arn(spec, region, identity)
+            raise AwsError(spec.not_found.format(noun=spec.noun, arn=arn, name=last), code=spec.not_found_code)
+        return row
+
+    # -- what hooks and listeners call ----------------------------------------------------------------------------
+
+    def arn(self, spec: ResourceSpec, region: str, identity: list[str]) -> str:
+        """AWS writes names in SageMaker ARNs in lower case."""
+        return f"arn:aws:sagemaker:{region}:{self.account_id}:{spec.arn_noun}/{'/'.join(identity).lower()}"
+
+    def document(self, row: Row) -> Document:
+        """A row as one document; columns are the truth about identity, status and times."""
+        spec = self.specs[row.kind]
+        own: dict[str, Any] = {spec.arn_member: row.arn, "CreationTime": row.created, "LastModifiedTime": row.modified}
+        if spec.status_member:
+            own[spec.status_member] = row.status
+        return row.document | own
+
+    def resource(self, kind: str, region: str, name: str) -> StoredResource | None:
+        """A handle on a named resource."""
+        row = self.store.get(kind, region, name)
+        return StoredResource(self, row) if row else None
+
+    def add(self, kind: str, region: str, name: str, *, parent: str, status: str, document: Document) -> StoredResource:
+        """Store a resource that no Create operation makes, such as a monitoring execution."""
+        spec, now = self.specs[kind], self.clock.now()
+        arn = self.arn(spec, region, [name])
+        row = self.store.insert(Row(kind, region, name, arn, status, now, now, document, {}, parent))
+        self.changed(None, row)
+        return StoredResource(self, row)
+
+    def changed(self, before: Row | None, after: Row | None) -> None:
+        """Tell everybody who waits or watches that a change is durable."""
+        row = after or before
+        assert row is not None
+        if (waiting := self._waiting.pop((row.kind, row.region, row.name), None)) is not None:
+            waiting.set()
+        for watcher in self.watchers:
+            watcher(self.specs[row.kind], before, after)
+
+    async def wait_for_change(self, row: Row, seconds: float) -> None:
+        """Return when the row was written to, or after `seconds`."""
+        key = (row.kind, row.region, row.name)
+        event = self._waiting.setdefault(key, asyncio.Event())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), seconds)
+
+    # -- work -----------------------------------------------------------------------------------------------------
+
+    def recover(self) -> None:
+        """After a start of the server: take up every resource that was on its way somewhere."""
+        for spec in self.specs.values():
+            for row in list(self.store.in_statuses(spec.kind, spec.statuses - spec.settled)):
+                self._start(spec, row, recovered=True)
+
+    async def close(self) -> None:
+        """Cancel all running work and wait for it to clean up."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _start(self, spec: ResourceSpec, row: Row, *, recovered: bool) -> None:
+        if row.status in spec.settled or not spec.status_member:
+            return
+        key = (row.kind, row.region, row.name)
+        task = asyncio.create_task(self._work(spec, StoredResource(self, row), recovered), name="/".join(key))
+        self._running[key] = task
+        task.add_done_callback(lambda done: self._running.pop(key, None) if self._running.get(key) is done else None)
+
+    async def _work(self, spec: ResourceSpec, resource: StoredResource, recovered: bool) -> None:
+        try:
+            await spec.hooks.run(resource, recovered=recovered)
+        except Exception as error:
+            logger.exception("%s %s", spec.kind, resource.name)
+            if resource.exists and resource.status not in spec.settled and spec.failed_status:
+                reason = f"InternalServerError: {type(error).__name__}: {error}"
+                resource.save(status=spec.failed_status, FailureReason=reason[:1024])
+
+    # -- refusals -------------------------------------------------------------------------------------------------
+
+    def _exists(self, spec: ResourceSpec, identity: list[str], arn: str) -> AwsError:
+        return AwsError(spec.exists.format(noun=spec.noun, arn=arn, name=identity[-1]), code=spec.exists_code)
+
+    def _check_references(self, spec: ResourceSpec, request: Document, region: str) -> None:
+        for reference in spec.references:
+            target = self.specs[reference.kind]
+            for name in _values(request, reference.path.split(".")):
+                self.find(target, {target.identity[-1]: name}, region)
+
+
+def words_prefix(kind: str) -> str:
+    """The prefix of generated identifiers: `d` for Domain, as AWS has it."""
+    return kind[0].lower()
+
+
+def _values(value: Any, path: list[str]) -> list[str]:
+    """All values at a dotted path in which `Name[]` steps into each item of a list."""
+    if not path:
+        return [value] if isinstance(value, str) else []
+    step, rest = path[0], path[1:]
+    inner = value.get(step.removesuffix("[]")) if isinstance(value, dict) else None
+    if inner is None:
+        return []
+    if step.endswith("[]"):
+        return [found for item in inner for found in _values(item, rest)]
+    return _values(inner, rest)

@@ -1,0 +1,1 @@
+"""How work is executed: one module per runner behind one contract."""

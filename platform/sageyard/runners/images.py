@@ -1,0 +1,97 @@
+"""Which folder stands behind an image URI.
+
+An image is a folder under the containers root with an `image.toml`:
+
+    name = "sagemaker-xgboost"
+    repositories = ["sagemaker-xgboost"]
+    entrypoint = ["python", "main.py"]
+    command = ["train"]
+    description = "XGBoost, built-in and script mode"
+
+Only the repository's name decides: account, region, tag and digest of a URI are ignored, so that the URI that an SDK
+makes up for any region finds the image. Entries of `entrypoint` that are files of the folder become absolute.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from sageyard.runners.base import ImageNotFoundError
+
+PACKAGE = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image folder, read."""
+
+    name: str
+    folder: Path
+    repositories: tuple[str, ...]
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    description: str = ""
+
+    def command_line(self, entrypoint: tuple[str, ...] | None, arguments: tuple[str, ...] | None) -> list[str]:
+        """The command line by Docker's rules (build-your-own-processing-container): an entrypoint drops the image's
+        command, arguments alone follow the image's entrypoint."""
+        if entrypoint:
+            return [*entrypoint, *(arguments or ())]
+        return [*self.entrypoint, *(self.command if arguments is None else arguments)]
+
+
+def containers_root() -> Path:
+    """`sageyard/_containers` inside an installed wheel, `containers/` in a checkout."""
+    packaged = PACKAGE / "_containers"
+    return packaged if packaged.is_dir() else PACKAGE.parent.parent / "containers"
+
+
+def repository(image_uri: str) -> str:
+    """The last path part of an image URI without tag and digest: `sagemaker-xgboost` of
+    `683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1`."""
+    return image_uri.partition("@")[0].rstrip("/").rpartition("/")[2].partition(":")[0]
+
+
+class Images:
+    """The images of one containers root; folders added while the server runs are found."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = root or containers_root()
+        self._by_repository: dict[str, Image] = {}
+
+    def find(self, image_uri: str) -> Image:
+        """The image behind a URI, or ImageNotFoundError."""
+        name = repository(image_uri)
+        if name not in self._by_repository:
+            self._by_repository = {
+                known: image
+                for path in sorted(self.root.glob("*/image.toml"))
+                for image in [read_image(path)]
+                for known in image.repositories
+            }
+        if name not in self._by_repository:
+            known = ", ".join(sorted(self._by_repository)) or "none"
+            raise ImageNotFoundError(
+                f"no container stands behind image {image_uri!r}: its repository {name!r} is not one of those known "
+                f"here ({known}). Use the URI of a known repository, or add a folder with an image.toml that lists "
+                f"{name!r} under repositories to {self.root}"
+            )
+        return self._by_repository[name]
+
+
+def read_image(path: Path) -> Image:
+    """Read one image.toml; a missing key raises KeyError, bad TOML raises TOMLDecodeError."""
+    data = tomllib.loads(path.read_text())
+    folder = path.parent.resolve()
+    entrypoint = tuple(
+        str(folder / part) if not part.startswith("/") and (folder / part).is_file() else part
+        for part in data["entrypoint"]
+    )
+    return Image(
+        name=data["name"],
+        folder=folder,
+        repositories=tuple(data["repositories"]),
+        entrypoint=entrypoint,
+        command=tuple(data.get("command", ())),
+        description=data.get("description", ""),
+    )

@@ -1,0 +1,58 @@
+"""Models, endpoint configurations and endpoints: what is served, how, and the serving itself."""
+
+import asyncio
+
+from sageyard.cloud import ObjectNotFoundError, Objects, split_s3_uri
+from sageyard.errors import ValidationError
+from sageyard.resources.family import Family
+from sageyard.resources.spec import Context, Document, Hooks, Reference
+
+
+class ModelHooks(Hooks):
+    """A model is refused where its artefact does not exist, as AWS does; nothing runs until it is deployed."""
+
+    def __init__(self, objects: Objects) -> None:
+        self.objects = objects
+
+    async def prepare(self, request: Document, context: Context) -> Document:
+        for container in [request.get("PrimaryContainer"), *request.get("Containers", [])]:
+            if container is not None and (uri := container.get("ModelDataUrl")):
+                await asyncio.to_thread(self._check_data, uri, container.get("Mode") == "MultiModel")
+        if "PrimaryContainer" not in request and "Containers" not in request:
+            raise ValidationError("A model needs a PrimaryContainer, or Containers for an inference pipeline.")
+        return request
+
+    def _check_data(self, uri: str, prefix: bool) -> None:
+        try:
+            bucket, key = split_s3_uri(uri)
+            if prefix:
+                self.objects.list(bucket, key)
+            else:
+                self.objects.path(bucket, key)
+        except (ObjectNotFoundError, ValueError):
+            raise ValidationError(
+                f"Could not find model data at {uri}. Please ensure that the object exists, then create the model."
+            ) from None
+
+
+def family(model_hooks: Hooks, endpoint_hooks: Hooks) -> Family:
+    """'Could not find …' and 'Cannot create already existing …' are matched by both SageMaker SDKs (sdk.md 5.1)."""
+    return Family(
+        overrides={
+            "Model": {"hooks": model_hooks, "grade": "runs"},
+            "EndpointConfig": {
+                "noun": "endpoint configuration",
+                "references": (
+                    Reference("ProductionVariants[].ModelName", "Model"),
+                    Reference("ShadowProductionVariants[].ModelName", "Model"),
+                ),
+                "grade": "runs",
+            },
+            "Endpoint": {
+                "references": (Reference("EndpointConfigName", "EndpointConfig"),),
+                "delete_status": "Deleting",
+                "hooks": endpoint_hooks,
+                "grade": "runs",
+            },
+        }
+    )

@@ -1,0 +1,1 @@
+"""Endpoints: deployments, fleets of containers, the invocation router and data capture."""

@@ -1,0 +1,167 @@
+"""What an endpoint deploys: its endpoint config and models, read once and kept with the endpoint.
+
+SageMaker lets users delete a model or an endpoint config that an endpoint still uses, so the endpoint keeps its own
+copy: it must come back after a restart whatever became of them.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+from uuid import uuid4
+
+from sageyard.errors import ValidationError
+from sageyard.resources.spec import Api, Document
+
+STARTUP_TIMEOUT = 480.0
+"""Seconds until `/ping` must answer 200 (developer guide, `your-algorithms-inference-code`); serverless 180."""
+SERVERLESS_STARTUP_TIMEOUT = 180.0
+PAYLOAD_LIMIT = 25 * 1024 * 1024
+"""Bytes of a real-time request body; serverless 4 MB."""
+SERVERLESS_PAYLOAD_LIMIT = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Where model data lies: a tar archive, one object, or every object under a prefix."""
+
+    uri: str
+    archive: bool
+    prefix: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerPlan:
+    """One container definition of a model."""
+
+    image: str
+    environment: dict[str, str]
+    hostname: str | None
+    source: ModelSource | None
+
+
+@dataclass(frozen=True, slots=True)
+class VariantPlan:
+    """One production variant with its model's containers."""
+
+    name: str
+    model_name: str
+    containers: tuple[ContainerPlan, ...]
+    direct: bool
+    """Containers are invoked one by one by TargetContainerHostname, not in series."""
+    count: int
+    weight: float
+    startup_timeout: float
+    serverless: Document | None
+
+    @property
+    def payload_limit(self) -> int:
+        """Largest request body in bytes."""
+        return SERVERLESS_PAYLOAD_LIMIT if self.serverless else PAYLOAD_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A whole endpoint: variants and data capture (`DataCaptureConfig` as the endpoint config has it)."""
+
+    id: str
+    config_name: str
+    variants: tuple[VariantPlan, ...]
+    capture: Document | None
+
+    def to_document(self) -> Document:
+        """As JSON, for the endpoint's private notes."""
+        return asdict(self)
+
+    @classmethod
+    def from_document(cls, document: Document) -> "Deployment":
+        """What `to_document` wrote."""
+        return cls(**{**document, "variants": tuple(_variant(item) for item in document["variants"])})
+
+    def resized(self, properties: dict[str, Document]) -> "Deployment":
+        """With other weights and counts: variant name -> {DesiredWeight?, DesiredInstanceCount?}."""
+        variants = tuple(
+            replace(
+                variant,
+                weight=float(properties.get(variant.name, {}).get("DesiredWeight", variant.weight)),
+                count=int(properties.get(variant.name, {}).get("DesiredInstanceCount", variant.count)),
+            )
+            for variant in self.variants
+        )
+        return replace(self, variants=variants)
+
+
+def _variant(document: Document) -> VariantPlan:
+    containers = tuple(
+        ContainerPlan(**{**item, "source": ModelSource(**item["source"]) if item["source"] else None})
+        for item in document["containers"]
+    )
+    return VariantPlan(**{**document, "containers": containers})
+
+
+async def read_deployment(api: Api, config_name: str, region: str) -> Deployment:
+    """Read an endpoint config and its models through DescribeEndpointConfig and DescribeModel.
+
+    What does not exist is refused by those operations in AWS's words; what Sageyard cannot serve is refused here.
+    """
+    config = await api.call("DescribeEndpointConfig", {"EndpointConfigName": config_name}, region=region)
+    for member in ("AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants"):
+        if config.get(member):
+            raise ValidationError(
+                f"Endpoint configuration {config_name} has {member}, which Sageyard does not serve: "
+                "create a configuration without it"
+            )
+    variants = []
+    for item in config["ProductionVariants"]:
+        model_name = item.get("ModelName")
+        if not model_name:
+            raise ValidationError(
+                f"Production variant {item['VariantName']} names no model: inference components are not served by "
+                "Sageyard, give the variant a ModelName"
+            )
+        model = await api.call("DescribeModel", {"ModelName": model_name}, region=region)
+        variants.append(plan_variant(item, model))
+    return Deployment(uuid4().hex[:12], config_name, tuple(variants), config.get("DataCaptureConfig"))
+
+
+def plan_variant(variant: Document, model: Document) -> VariantPlan:
+    """A production variant and its model (DescribeModel) as a plan; ValidationError for what cannot be served."""
+    definitions: list[Document] = model.get("Containers") or [model.get("PrimaryContainer") or {}]
+    serverless = variant.get("ServerlessConfig")
+    default_timeout = SERVERLESS_STARTUP_TIMEOUT if serverless else STARTUP_TIMEOUT
+    return VariantPlan(
+        name=variant["VariantName"],
+        model_name=model["ModelName"],
+        containers=tuple(_container(definition, model["ModelName"]) for definition in definitions),
+        direct=(model.get("InferenceExecutionConfig") or {}).get("Mode") == "Direct",
+        count=1 if serverless else int(variant.get("InitialInstanceCount") or 1),
+        weight=float(variant.get("InitialVariantWeight", 1.0)),
+        startup_timeout=float(variant.get("ContainerStartupHealthCheckTimeoutInSeconds") or default_timeout),
+        serverless=serverless,
+    )
+
+
+def _container(definition: Document, model_name: str) -> ContainerPlan:
+    if definition.get("Mode") == "MultiModel":
+        raise ValidationError(
+            f"Model {model_name} is a multi-model container (Mode MultiModel), which Sageyard does not serve: "
+            "create one model for each artifact and one variant or endpoint for each model"
+        )
+    if not definition.get("Image"):
+        raise ValidationError(
+            f"Model {model_name} names no container image: Sageyard serves models with a PrimaryContainer.Image, not "
+            "those that name a model package only"
+        )
+    return ContainerPlan(
+        image=definition["Image"],
+        environment={name: str(value) for name, value in (definition.get("Environment") or {}).items()},
+        hostname=definition.get("ContainerHostname"),
+        source=_source(definition),
+    )
+
+
+def _source(definition: dict[str, Any]) -> ModelSource | None:
+    if data := (definition.get("ModelDataSource") or {}).get("S3DataSource"):
+        archive = data.get("CompressionType") == "Gzip"
+        return ModelSource(data["S3Uri"], archive, prefix=not archive and data.get("S3DataType") == "S3Prefix")
+    if url := definition.get("ModelDataUrl"):
+        return ModelSource(url, archive=True, prefix=False)
+    return None

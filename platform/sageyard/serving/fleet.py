@@ -1,0 +1,225 @@
+"""The containers behind one deployment of an endpoint: variants, their instances, and who takes the next request."""
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from sageyard.clock import Clock
+from sageyard.cloud import Cloud
+from sageyard.runners.base import Runner, RunRequest
+from sageyard.serving.artifact import ArtifactError, link_tree, stage_model
+from sageyard.serving.capture import Capture
+from sageyard.serving.container import STOP_GRACE, Container, UnhealthyError
+from sageyard.serving.deployment import Deployment, VariantPlan
+from sageyard.serving.instance import Instance, run_all
+from sageyard.serving.invocation_metrics import InvocationMetrics
+from sageyard.serving.log_stream import LogStream, log_group
+
+DRAIN_TIMEOUT = 65.0
+"""Seconds a retired fleet is given for the requests it holds: a little over the invocation timeout."""
+
+ClientEnvironment = Callable[[str], Mapping[str, str]]
+"""Region -> the variables by which AWS clients inside a container reach this server."""
+
+
+class DeploymentError(RuntimeError):
+    """A fleet that did not come up; the message is the endpoint's FailureReason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Yard:
+    """What every fleet needs of the server."""
+
+    cloud: Cloud
+    runner: Runner
+    clock: Clock
+    random: Random
+    work_dir: Path
+    client_environment: ClientEnvironment
+
+
+class Variant:
+    """One production variant: its instances, its share of the traffic, its capture and its metrics."""
+
+    def __init__(
+        self, yard: Yard, plan: VariantPlan, endpoint_name: str, region: str, folder: Path, capture: Capture | None
+    ) -> None:
+        self.plan = plan
+        self.name = plan.name
+        self.header = plan.name.encode()
+        self.instances: list[Instance] = []
+        self.capture = capture
+        self.metrics = InvocationMetrics(endpoint_name, plan.name, plan.count)
+        self._yard = yard
+        self._endpoint_name = endpoint_name
+        self._region = region
+        self._folder = folder
+        self._turn = 0
+
+    async def start(self) -> None:
+        """Stage the model and start the planned instances. DeploymentError."""
+        await asyncio.to_thread(self._prepare_folder)
+        for number, container in enumerate(self.plan.containers, 1):
+            if container.source is not None:
+                try:
+                    target = self._folder / f"model-{number}"
+                    await asyncio.to_thread(stage_model, self._yard.cloud.objects, container.source, target)
+                except ArtifactError as error:
+                    raise DeploymentError(
+                        f"{error} (the {self._label(number)} container of production variant {self.name})"
+                    ) from error
+        await self.grow(self.plan.count)
+
+    async def grow(self, count: int) -> None:
+        """Start instances until there are `count`; none of the new ones serves before all are healthy."""
+        started = [self._instance() for _ in range(count - len(self.instances))]
+        try:
+            await run_all([self._start(instance) for instance in started])
+        except BaseException:
+            await asyncio.gather(*(instance.stop(0) for instance in started))
+            raise
+        self.instances = [*self.instances, *started]
+
+    async def shrink(self, count: int, grace: float = STOP_GRACE) -> None:
+        """Take instances out of service until `count` are left, let them finish, stop them."""
+        self.instances, retired = self.instances[:count], self.instances[count:]
+        await _drained(retired)
+        await asyncio.gather(*(instance.stop(grace) for instance in retired))
+
+    def pick(self, avoid: Instance | None = None) -> Instance | None:
+        """The healthy instance with the least to do, in turn among equals; `avoid` only if it is the last one."""
+        instances = self.instances
+        if len(instances) == 1:
+            return instances[0] if instances[0].healthy else None
+        self._turn += 1
+        turn = self._turn % len(instances) if instances else 0
+        best = None
+        for instance in (*instances[turn:], *instances[:turn]):
+            if instance is not avoid and instance.healthy and (best is None or instance.busy < best.busy):
+                best = instance
+        return best or (avoid if avoid is not None and avoid.healthy else None)
+
+    def _prepare_folder(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for left in self._folder.glob("i-*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def _label(self, number: int) -> str:
+        return "primary" if len(self.plan.containers) == 1 else f"container_{number}"
+
+    def _instance(self) -> Instance:
+        identity = f"i-{secrets.token_hex(9)[:17]}"
+        yard = self._yard
+        log = LogStream(
+            yard.cloud.logs, yard.clock, self._region, log_group(self._endpoint_name), f"{self.name}/{identity}"
+        )
+        containers = [
+            Container(
+                yard.runner,
+                self._label(number),
+                RunRequest(
+                    name=f"endpoint/{self._endpoint_name}/{self.name}/{identity}/{number}",
+                    image_uri=plan.image,
+                    root=self._folder / identity / str(number),
+                    arguments=("serve",),
+                    environment={**yard.client_environment(self._region), **plan.environment},
+                ),
+                log,
+                self.plan.startup_timeout,
+            )
+            for number, plan in enumerate(self.plan.containers, 1)
+        ]
+        return Instance(identity, containers, [plan.hostname for plan in self.plan.containers], log)
+
+    async def _start(self, instance: Instance) -> None:
+        for number, container in enumerate(instance.containers, 1):
+            await asyncio.to_thread(self._prepare_root, container.root, number)
+        try:
+            await instance.start()
+        except UnhealthyError as error:
+            raise DeploymentError(
+                f"The {error.label} container for production variant {self.name} did not pass the "
+                f"ping health check: {error}. Please check CloudWatch logs for this endpoint."
+            ) from error
+
+    def _prepare_root(self, root: Path, number: int) -> None:
+        (root / "model").mkdir(parents=True, exist_ok=True)
+        staged = self._folder / f"model-{number}"
+        if staged.exists():
+            link_tree(staged, root / "model")
+
+
+class Fleet:
+    """All variants of one deployment."""
+
+    def __init__(self, deployment: Deployment, variants: list[Variant], folder: Path) -> None:
+        self.deployment = deployment
+        self.variants = variants
+        self.folder = folder
+        self._by_name = {variant.name: variant for variant in variants}
+        self._single = variants[0] if len(variants) == 1 else None
+        self._weights: list[float] = []
+        self.reweigh(deployment)
+
+    async def start(self) -> None:
+        """Start every variant; DeploymentError with nothing left running."""
+        try:
+            await run_all([variant.start() for variant in self.variants])
+        except BaseException:
+            await self.stop(0)
+            raise
+
+    async def resize(self, deployment: Deployment) -> None:
+        """Bring the running variants to the counts and weights of `deployment` (same variants). DeploymentError."""
+        plans = {plan.name: plan for plan in deployment.variants}
+        await run_all([variant.grow(plans[variant.name].count) for variant in self.variants])
+        self.reweigh(deployment)
+        await run_all([variant.shrink(plans[variant.name].count) for variant in self.variants])
+
+    def reweigh(self, deployment: Deployment) -> None:
+        """Take over plans (weights and counts) of the same variants."""
+        self.deployment = deployment
+        for plan in deployment.variants:
+            self._by_name[plan.name].plan = plan
+            self._by_name[plan.name].metrics.instances = plan.count
+        self._weights = [variant.plan.weight for variant in self.variants]
+
+    def choose(self, target: str | None, random: Random) -> Variant | None:
+        """The variant of that name, or one by weight; None where there is no such variant."""
+        if target is not None:
+            return self._by_name.get(target)
+        if self._single is not None:
+            return self._single
+        if sum(self._weights) <= 0:
+            return random.choice(self.variants)
+        return random.choices(self.variants, self._weights)[0]
+
+    async def drain(self) -> None:
+        """Wait until the requests it holds are answered, at most DRAIN_TIMEOUT seconds."""
+        await _drained([instance for variant in self.variants for instance in variant.instances])
+
+    async def stop(self, grace: float = STOP_GRACE) -> None:
+        """Stop every instance and deliver what was captured. May be called again."""
+        stops: list[Coroutine[Any, Any, None]] = []
+        for variant in self.variants:
+            instances, variant.instances = variant.instances, []
+            stops.extend(instance.stop(grace) for instance in instances)
+        await asyncio.gather(*stops)
+        for variant in self.variants:
+            if variant.capture is not None:
+                await variant.capture.flush()
+
+
+async def _drained(instances: list[Instance]) -> None:
+    async def idle() -> None:
+        while any(instance.busy for instance in instances):
+            await asyncio.sleep(0.01)
+
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(idle(), DRAIN_TIMEOUT)

@@ -1,0 +1,1 @@
+"""SQLite: opening, migrating and the one way to write."""

@@ -1,0 +1,1 @@
+"""AWS protocols, interpreted from botocore's service models; knows no SageMaker."""

@@ -1,0 +1,40 @@
+"""JSON 1.1: the operation is in a header, everything else in the body; errors are `__type` and `message`."""
+
+import json
+import uuid
+from typing import Any
+
+from sageyard.errors import AwsError
+from sageyard.wire.validate import SerializationError
+
+CONTENT_TYPE = b"application/x-amz-json-1.1"
+
+
+def parse(body: bytes) -> Any:
+    """The request's JSON; raises SerializationError."""
+    if not body:
+        return {}
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise SerializationError(f"The request body is not JSON: {error}") from None
+
+
+def headers(length: int, extra: tuple[tuple[bytes, bytes], ...] = ()) -> list[tuple[bytes, bytes]]:
+    """Response headers of every answer."""
+    return [
+        (b"content-type", CONTENT_TYPE),
+        (b"content-length", str(length).encode()),
+        (b"x-amzn-requestid", str(uuid.uuid4()).encode()),
+        *extra,
+    ]
+
+
+def answer(document: dict[str, Any]) -> tuple[int, bytes]:
+    """Status and body of a successful operation."""
+    return 200, json.dumps(document, separators=(",", ":")).encode()
+
+
+def refusal(error: AwsError) -> tuple[int, bytes]:
+    """Status and body of a refused one."""
+    return error.http_status, json.dumps({"__type": error.code, "message": error.message}).encode()

@@ -1,0 +1,219 @@
+"""The generic engine, driven through operations on a real database."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sageyard.clock import ShiftedClock
+from sageyard.errors import AwsError
+from sageyard.resources.derive import derive
+from sageyard.resources.engine import Engine
+from sageyard.resources.family import Family, install
+from sageyard.resources.operations import Operations
+from sageyard.resources.spec import Hooks, Resource
+from sageyard.sagemaker import tags
+from sageyard.store.resources import Resources
+from sageyard.wire import model
+
+ROLE = "arn:aws:iam::123456789012:role/r"
+
+
+class Job(Hooks):
+    """A job that runs until it is told to end."""
+
+    def __init__(self) -> None:
+        self.end = asyncio.Event()
+        self.seen: list[tuple[str, bool]] = []
+
+    async def run(self, resource: Resource, *, recovered: bool = False) -> None:
+        self.seen.append((resource.name, recovered))
+        await self.end.wait()
+        resource.save(status="Stopped" if resource.status == "Stopping" else "Completed", ExitMessage="bye")
+
+    async def stop(self, resource: Resource) -> None:
+        self.end.set()
+
+
+class Server:
+    """Engine and operations over one database file."""
+
+    def __init__(self, path: Path, families: list[Family] | None = None) -> None:
+        service = model.load("sagemaker")
+        self.clock = ShiftedClock()
+        self.store = Resources(path / "sageyard.db")
+        self.engine = Engine(self.store, self.clock, derive(service), "123456789012")
+        functions = install(self.engine, [tags.family(self.engine), *(families or [])])
+        self.operations = Operations(service, self.engine, functions)
+
+    async def call(self, operation: str, **request: Any) -> dict[str, Any]:
+        return await self.operations.call(operation, request, region="us-east-1")
+
+    async def refusal(self, operation: str, **request: Any) -> AwsError:
+        with pytest.raises(AwsError) as caught:
+            await self.call(operation, **request)
+        return caught.value
+
+
+def drive(path: Path, scenario: Callable[[Server], Coroutine[Any, Any, None]], *families: Family) -> None:
+    """Run a scenario in an event loop of its own, over a new server."""
+
+    async def main() -> None:
+        server = Server(path, list(families))
+        await scenario(server)
+        await server.engine.close()
+
+    asyncio.run(main())
+
+
+def test_a_derived_resource_is_created_described_listed_updated_and_deleted(tmp_path: Path) -> None:
+    async def scenario(server: Server) -> None:
+        created = await server.call("CreateExperiment", ExperimentName="e1", Description="one")
+        assert created == {"ExperimentArn": "arn:aws:sagemaker:us-east-1:123456789012:experiment/e1"}
+        described = await server.call("DescribeExperiment", ExperimentName="e1")
+        assert described["Description"] == "one"
+        assert described["CreationTime"] == pytest.approx(server.clock.now(), abs=5)
+        await server.call("UpdateExperiment", ExperimentName="e1", Description="two")
+        listed = await server.call("ListExperiments")
+        assert [entry["ExperimentName"] for entry in listed["ExperimentSummaries"]] == ["e1"]
+        assert (await server.call("DescribeExperiment", ExperimentName="e1"))["Description"] == "two"
+        await server.call("DeleteExperiment", ExperimentName="e1")
+        assert (await server.refusal("DescribeExperiment", ExperimentName="e1")).code == "ResourceNotFound"
+
+    drive(tmp_path, scenario)
+
+
+def test_of_concurrent_creates_of_one_name_exactly_one_wins(tmp_path: Path) -> None:
+    async def scenario(server: Server) -> None:
+        outcomes = await asyncio.gather(
+            *(server.call("CreateExperiment", ExperimentName="same") for _ in range(20)), return_exceptions=True
+        )
+        assert sum(isinstance(outcome, dict) for outcome in outcomes) == 1
+        assert {outcome.code for outcome in outcomes if isinstance(outcome, AwsError)} == {"ValidationException"}
+
+    drive(tmp_path, scenario)
+
+
+def test_pages_hold_every_resource_once_while_others_are_created(tmp_path: Path) -> None:
+    async def scenario(server: Server) -> None:
+        for number in range(25):
+            await server.call("CreateExperiment", ExperimentName=f"old-{number:02}")
+        seen: list[str] = []
+        token: dict[str, Any] = {}
+        while True:
+            page = await server.call("ListExperiments", MaxResults=10, **token)
+            seen += [entry["ExperimentName"] for entry in page["ExperimentSummaries"]]
+            await server.call("CreateExperiment", ExperimentName=f"new-{len(seen)}")
+            if "NextToken" not in page:
+                break
+            token = {"NextToken": page["NextToken"]}
+        assert seen == [f"old-{number:02}" for number in reversed(range(25))]
+        assert "NextToken 'bogus' is not valid" in (await server.refusal("ListExperiments", NextToken="bogus")).message
+
+    drive(tmp_path, scenario)
+
+
+def test_identifiers_that_the_server_makes_up_are_described_back(tmp_path: Path) -> None:
+    async def scenario(server: Server) -> None:
+        created = await server.call(
+            "CreateDomain", DomainName="d", AuthMode="IAM", DefaultUserSettings={"ExecutionRole": ROLE},
+            SubnetIds=["subnet-1"], VpcId="vpc-1",
+        )  # fmt: skip
+        domain = created["DomainArn"].rpartition("/")[2]
+        assert (await server.call("DescribeDomain", DomainId=domain))["Status"] == "InService"
+
+    drive(tmp_path, scenario)
+
+
+def test_a_job_that_nothing_runs_is_recorded_as_failed_with_the_reason(tmp_path: Path) -> None:
+    async def scenario(server: Server) -> None:
+        await server.call(
+            "CreateCompilationJob", CompilationJobName="c", RoleArn=ROLE,
+            OutputConfig={"S3OutputLocation": "s3://b/k"}, StoppingCondition={"MaxRuntimeInSeconds": 60},
+        )  # fmt: skip
+        assert (await server.call("DescribeCompilationJob", CompilationJobName="c"))["CompilationJobStatus"] == "FAILED"
+
+    drive(tmp_path, scenario)
+
+
+def processing(name: str) -> dict[str, Any]:
+    return {
+        "ProcessingJobName": name,
+        "RoleArn": ROLE,
+        "AppSpecification": {"ImageUri": "image"},
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+        },
+    }
+
+
+def test_a_running_job_is_stopped_by_its_hooks_and_cannot_be_stopped_twice(tmp_path: Path) -> None:
+    async def scenario(server: Server) -> None:
+        await server.call("CreateProcessingJob", **processing("p"))
+        assert (await server.call("DescribeProcessingJob", ProcessingJobName="p"))["ProcessingJobStatus"] == "InProgress"
+        row = server.store.get("ProcessingJob", "us-east-1", "p")
+        assert row is not None
+        await server.call("StopProcessingJob", ProcessingJobName="p")
+        await server.engine.wait_for_change(row, 5)
+        described = await server.call("DescribeProcessingJob", ProcessingJobName="p")
+        assert (described["ProcessingJobStatus"], described["ExitMessage"]) == ("Stopped", "bye")
+        assert "in status Stopped" in (await server.refusal("StopProcessingJob", ProcessingJobName="p")).message
+
+    drive(tmp_path, scenario, Family(overrides={"ProcessingJob": {"hooks": Job(), "grade": "runs"}}))
+
+
+def test_work_that_was_under_way_is_taken_up_again_after_a_restart(tmp_path: Path) -> None:
+    async def scenario(server: Server) -> None:
+        await server.call("CreateProcessingJob", **processing("p"))
+        second = Job()
+        again = Server(tmp_path, [Family(overrides={"ProcessingJob": {"hooks": second, "grade": "runs"}})])
+        again.engine.recover()
+        await asyncio.sleep(0)
+        assert second.seen == [("p", True)]
+        await again.engine.close()
+
+    drive(tmp_path, scenario, Family(overrides={"ProcessingJob": {"hooks": Job(), "grade": "runs"}}))
+
+
+def test_a_defect_in_a_hook_fails_the_job_with_the_exception_as_reason(tmp_path: Path) -> None:
+    class Broken(Hooks):
+        async def run(self, resource: Resource, *, recovered: bool = False) -> None:
+            raise ZeroDivisionError("of our own")
+
+    async def scenario(server: Server) -> None:
+        await server.call("CreateProcessingJob", **processing("p"))
+        row = server.store.get("ProcessingJob", "us-east-1", "p")
+        assert row is not None
+        await server.engine.wait_for_change(row, 5)
+        described = await server.call("DescribeProcessingJob", ProcessingJobName="p")
+        assert described["ProcessingJobStatus"] == "Failed"
+        assert described["FailureReason"] == "InternalServerError: ZeroDivisionError: of our own"
+
+    drive(tmp_path, scenario, Family(overrides={"ProcessingJob": {"hooks": Broken(), "grade": "runs"}}))
+
+
+def test_tags_given_at_creation_are_listed_added_and_deleted(tmp_path: Path) -> None:
+    async def scenario(server: Server) -> None:
+        arn = (await server.call("CreateExperiment", ExperimentName="e", Tags=[{"Key": "a", "Value": "1"}]))[
+            "ExperimentArn"
+        ]
+        await server.call("AddTags", ResourceArn=arn, Tags=[{"Key": "b", "Value": "2"}])
+        await server.call("DeleteTags", ResourceArn=arn, TagKeys=["a"])
+        assert await server.call("ListTags", ResourceArn=arn) == {"Tags": [{"Key": "b", "Value": "2"}]}
+        refusal = await server.refusal("AddTags", ResourceArn=arn, Tags=[{"Key": "aws:x", "Value": "2"}])
+        assert refusal.code == "ValidationException"
+        await server.call("DeleteExperiment", ExperimentName="e")
+        assert (await server.refusal("ListTags", ResourceArn=arn)).code == "ResourceNotFound"
+
+    drive(tmp_path, scenario)
+
+
+def test_an_operation_that_nothing_stands_behind_is_refused_by_name(tmp_path: Path) -> None:
+    async def scenario(server: Server) -> None:
+        refusal = await server.refusal("QueryLineage", StartArns=["arn:aws:sagemaker:us-east-1:123456789012:artifact/x"])
+        assert refusal.code == "UnknownOperationException"
+        assert refusal.message.startswith("QueryLineage is an operation of SageMaker")
+        assert (await server.refusal("Frobnicate")).code == "UnknownOperationException"
+
+    drive(tmp_path, scenario)
