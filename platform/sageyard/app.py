@@ -26,7 +26,6 @@ from sageyard.resources.operations import Operations
 from sageyard.runners.process import ProcessRunner
 from sageyard.sagemaker import endpoint, job_definitions, monitoring_schedule, processing_job, tags, training_job
 from sageyard.serving.endpoint import EndpointHooks
-from sageyard.serving.router import Router
 from sageyard.settings import Settings
 from sageyard.store.resources import Resources
 from sageyard.wire import control, model
@@ -44,14 +43,18 @@ class Sageyard:
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         self.store = Resources(settings.database)
         self.clock = ShiftedClock(float(self.store.fact("clock offset") or 0))
-        self.mount, self.cloud = open_cloud(settings)
+        self.mount, self.cloud = open_cloud(settings, self.clock)
         self.runner = ProcessRunner(settings)
         service = model.load("sagemaker")
         self.engine = Engine(self.store, self.clock, derive(service), settings.account_id)
 
         jobs = (self.cloud, self.runner, settings, self.clock, Slots(settings.parallel_jobs), self.job_environment)
-        self.endpoints = EndpointHooks(self.cloud, self.runner, settings, self.clock, self.job_environment)
-        self.schedules = MonitoringScheduleHooks(self.engine, self.cloud, self.clock, lambda: self.operations)
+        self.endpoints = EndpointHooks(
+            self.cloud, self.runner, settings, self.clock, self.job_environment, lambda: self.operations
+        )
+        self.schedules = MonitoringScheduleHooks(
+            self.engine, self.cloud, self.clock, lambda: self.operations, self.endpoints.flush
+        )
         functions = install(
             self.engine,
             [
@@ -63,8 +66,7 @@ class Sageyard:
                 tags.family(self.engine),
             ],
         )
-        self.operations = Operations(service, self.engine, functions)
-        self.router = Router(self.endpoints)
+        self.operations: Operations = Operations(service, self.engine, functions)
         self.admin = Admin(self)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -77,9 +79,9 @@ class Sageyard:
         region = credential.region or self.settings.region
         if target is not None and target.startswith(b"SageMaker."):
             operation = target.decode("latin-1").partition(".")[2]
-            return await control.answer(self.operations.call, operation, region, receive, send)
+            return await control.answer(self.operations, operation, region, scope, receive, send)
         if path.startswith("/endpoints/") and credential.service in {"sagemaker", ""}:
-            return await self.router(scope, receive, send, region)
+            return await self.endpoints.router(scope, receive, send, region)
         if path.startswith("/_sageyard/") or path == "/moto-api/reset":
             return await self.admin(scope, receive, send)
         return await self.mount(scope, receive, send)
@@ -95,7 +97,8 @@ class Sageyard:
         task.add_done_callback(self._tasks.discard)
 
     async def start(self) -> None:
-        """Take up what the last server left: jobs, endpoints, schedules."""
+        """Take up what the last server left: captured data, jobs, endpoints, schedules."""
+        await self.endpoints.start()
         self.engine.recover()
         for row in self.store.in_statuses("Endpoint", ["InService"]):
             if (resource := self.engine.resource(row.kind, row.region, row.name)) is not None:
@@ -118,6 +121,7 @@ class Sageyard:
         await self.endpoints.close()
         self.store.clear()
         await asyncio.to_thread(self.mount.reset)
+        await self.endpoints.start()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

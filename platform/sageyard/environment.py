@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from sageyard.settings import ACCOUNT_ID
 
-PLUGIN_DIR = Path(__file__).parent / "client"
+PLUGIN_DIR = Path(__file__).resolve().parent / "client"
 PLUGIN = "sageyard=sageyard_client"
 DUMMY_KEY = "sageyard"
 
@@ -59,7 +59,9 @@ def client_environment(endpoint_url: str, region: str, state_dir: Path, *, base:
     if "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS" in base:
         environment["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "false"
     if any(base.get(name) for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")):
-        exempt = _with_item(urlsplit(endpoint_url).hostname or "", base.get("no_proxy") or base.get("NO_PROXY", ""), ",")
+        exempt = _with_item(
+            urlsplit(endpoint_url).hostname or "", base.get("no_proxy") or base.get("NO_PROXY", ""), ","
+        )
         environment |= {"no_proxy": exempt, "NO_PROXY": exempt}
     return environment
 

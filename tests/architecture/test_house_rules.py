@@ -28,7 +28,9 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
 
 def test_containers_know_only_the_container_contract() -> None:
     importing = re.compile(r"^\s*(from|import) sageyard\b", re.MULTILINE)
-    offenders = [path for path in (REPOSITORY / "containers").rglob("*.py") if importing.search(path.read_text("utf-8"))]
+    offenders = [
+        path for path in (REPOSITORY / "containers").rglob("*.py") if importing.search(path.read_text("utf-8"))
+    ]
     assert offenders == []
 
 

@@ -59,7 +59,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, run: _Run, done: asyncio.Future[None]) -> None:
         self.run, self.done = run, done
         self.begun = 0.0
-        self.waiting = self.complete = False
+        self.waiting = self.complete = self.keep = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its class
@@ -79,15 +79,15 @@ class _Connection(asyncio.Protocol):
         self.parser.feed_data(data)
         if not self.complete:
             return
-        keep = self.parser.should_keep_alive()
         self._answered()
-        if keep:
+        if self.keep:
             self._send()
         else:
             self.transport.close()
 
     def on_message_complete(self) -> None:
         self.complete = True
+        self.keep = self.parser.should_keep_alive()  # after this callback the parser says no to every answer
 
     def _answered(self) -> None:
         self.run.latencies.append(time.perf_counter() - self.begun)

@@ -151,7 +151,9 @@ def processing(name: str) -> dict[str, Any]:
 def test_a_running_job_is_stopped_by_its_hooks_and_cannot_be_stopped_twice(tmp_path: Path) -> None:
     async def scenario(server: Server) -> None:
         await server.call("CreateProcessingJob", **processing("p"))
-        assert (await server.call("DescribeProcessingJob", ProcessingJobName="p"))["ProcessingJobStatus"] == "InProgress"
+        assert (await server.call("DescribeProcessingJob", ProcessingJobName="p"))[
+            "ProcessingJobStatus"
+        ] == "InProgress"
         row = server.store.get("ProcessingJob", "us-east-1", "p")
         assert row is not None
         await server.call("StopProcessingJob", ProcessingJobName="p")
@@ -211,7 +213,9 @@ def test_tags_given_at_creation_are_listed_added_and_deleted(tmp_path: Path) -> 
 
 def test_an_operation_that_nothing_stands_behind_is_refused_by_name(tmp_path: Path) -> None:
     async def scenario(server: Server) -> None:
-        refusal = await server.refusal("QueryLineage", StartArns=["arn:aws:sagemaker:us-east-1:123456789012:artifact/x"])
+        refusal = await server.refusal(
+            "QueryLineage", StartArns=["arn:aws:sagemaker:us-east-1:123456789012:artifact/x"]
+        )
         assert refusal.code == "UnknownOperationException"
         assert refusal.message.startswith("QueryLineage is an operation of SageMaker")
         assert (await server.refusal("Frobnicate")).code == "UnknownOperationException"

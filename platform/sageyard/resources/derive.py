@@ -44,7 +44,7 @@ def _spec(model: ServiceModel, kind: str) -> ResourceSpec:
     return ResourceSpec(
         kind=kind,
         identity=identity,
-        generated=tuple(name for name in identity if name not in create.get("members", {})),
+        generated=tuple(name for name in identity if name not in create.get("required", ())),
         arn_member=arns[0] if arns else f"{kind}Arn",
         arn_noun=words(kind),
         noun=words(kind).replace("-", " "),

@@ -40,7 +40,7 @@ class Engine:
         request = dict(request)
         tags = request.pop("Tags", [])
         for member in spec.generated:
-            request[member] = f"{words_prefix(spec.kind)}-{uuid.uuid4().hex[:12]}"
+            request.setdefault(member, f"{spec.kind[0].lower()}-{uuid.uuid4().hex[:12]}")  # a domain's is `d-…`
         identity = [str(request[member]) for member in spec.identity]
         arn = self.arn(spec, context.region, identity)
         if self.store.get(spec.kind, context.region, "/".join(identity)) is not None:
@@ -156,11 +156,12 @@ class Engine:
         return StoredResource(self, row) if row else None
 
     def add(self, kind: str, region: str, name: str, *, parent: str, status: str, document: Document) -> StoredResource:
-        """Store a resource that no Create operation makes, such as a monitoring execution."""
+        """Store a resource that no Create operation makes, such as a monitoring execution, and start its work."""
         spec, now = self.specs[kind], self.clock.now()
         arn = self.arn(spec, region, [name])
         row = self.store.insert(Row(kind, region, name, arn, status, now, now, document, {}, parent))
         self.changed(None, row)
+        self._start(spec, row, recovered=False)
         return StoredResource(self, row)
 
     def changed(self, before: Row | None, after: Row | None) -> None:
@@ -177,7 +178,8 @@ class Engine:
         key = (row.kind, row.region, row.name)
         event = self._waiting.setdefault(key, asyncio.Event())
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), seconds)
+            async with asyncio.timeout(seconds):  # wait_for of Python 3.11 can lose a cancellation
+                await event.wait()
 
     # -- work -----------------------------------------------------------------------------------------------------
 
@@ -221,11 +223,6 @@ class Engine:
             target = self.specs[reference.kind]
             for name in _values(request, reference.path.split(".")):
                 self.find(target, {target.identity[-1]: name}, region)
-
-
-def words_prefix(kind: str) -> str:
-    """The prefix of generated identifiers: `d` for Domain, as AWS has it."""
-    return kind[0].lower()
 
 
 def _values(value: Any, path: list[str]) -> list[str]:

@@ -4,15 +4,17 @@ A request's whole life in one screen: `Operations.call` validates it against the
 registered for it or to the engine's verb for its resource type, and shows the outcome through the output shape.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from sageyard.errors import UnknownOperationError
+from sageyard.errors import AwsError, UnknownOperationError
 from sageyard.resources.derive import at_rest, listed_kind
 from sageyard.resources.engine import Engine
-from sageyard.resources.spec import Context, Document, Grade, ResourceSpec
+from sageyard.resources.spec import Context, Document, Grade, Hooks, ResourceSpec
 from sageyard.wire.model import ServiceModel
-from sageyard.wire.project import project
+from sageyard.wire.project import completed, project
 from sageyard.wire.validate import Validator
 
 Function = Callable[[Document, Context], Awaitable[Document]]
@@ -23,12 +25,12 @@ VERBS = ("Create", "Describe", "List", "Update", "Delete", "Start", "Stop")
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation: what carries it out and how truthfully. `kind` is empty for functions."""
+    """One operation: what carries it out, how truthfully, and where that is written."""
 
     name: str
     function: Function
     grade: Grade
-    kind: str = ""
+    behind: str
 
 
 class Operations:
@@ -51,21 +53,40 @@ class Operations:
         accepted = self.validator.request(operation, request)
         context = Context(region, self.engine.account_id, self.engine.clock.now(), self)
         answer = await found.function(accepted, context)
-        return project(self.model, self.model.output_shape(operation), answer)
+        shape = self.model.output_shape(operation)
+        shown = project(self.model, shape, answer)
+        return completed(self.model, shape, shown, "Failed") if found.grade == "stored only" else shown
+
+    async def settle(self, operation: str, request: Document, *, region: str, seconds: float) -> None:
+        """Return when what a Describe request names moves no more by itself, or after `seconds`; unknown: at once.
+
+        The client plugin asks for this with a header inside the SDKs' log loops, which look only every 30 s.
+        """
+        spec = self.engine.specs.get(operation.removeprefix("Describe"))
+        if spec is None or not operation.startswith("Describe"):
+            return
+        deadline = asyncio.get_running_loop().time() + seconds
+        with contextlib.suppress(AwsError):
+            while (left := deadline - asyncio.get_running_loop().time()) > 0:
+                row = self.engine.find(spec, request, region)
+                if row.status in spec.settled:
+                    return
+                await self.engine.wait_for_change(row, left)
 
     def _behind(self, name: str, functions: Mapping[str, tuple[Function, Grade]]) -> Operation:
         if name in functions:
             function, grade = functions[name]
-            return Operation(name, function, grade)
+            return Operation(name, function, grade, f"`{function.__module__}`")
         verb = next((verb for verb in VERBS if name.startswith(verb)), "")
         noun = name.removeprefix(verb)
         kind = listed_kind(noun, self.engine.specs) if verb == "List" else noun
         if not verb or kind is None or kind not in self.engine.specs:
-            return Operation(name, _refused(name), "refused")
+            return Operation(name, _refused(name), "refused", "")
         spec = self.engine.specs[kind]
         if verb == "List":
-            return Operation(name, self._lister(name, spec), spec.grade, kind)
-        return Operation(name, self._verb(verb, spec), spec.grade, kind)
+            return Operation(name, self._lister(name, spec), spec.grade, "`sageyard.resources.engine`")
+        behind = type(spec.hooks).__module__ if type(spec.hooks) is not Hooks else Engine.__module__
+        return Operation(name, self._verb(verb, spec), spec.grade, f"`{behind}`")
 
     def _verb(self, verb: str, spec: ResourceSpec) -> Function:
         engine = self.engine

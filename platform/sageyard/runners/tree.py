@@ -13,9 +13,9 @@ def children(pid: int) -> list[int]:
     """Direct children of a process, of whichever thread."""
     found: list[int] = []
     with suppress(OSError):
-        for thread in os.listdir(PROC / str(pid) / "task"):
+        for thread in (PROC / str(pid) / "task").iterdir():
             with suppress(OSError):
-                found += map(int, (PROC / str(pid) / "task" / thread / "children").read_text().split())
+                found += map(int, (thread / "children").read_text().split())
     return found
 
 
@@ -24,6 +24,17 @@ def descendants(pid: int) -> list[int]:
     found: list[int] = []
     for child in children(pid):
         found += [child, *descendants(child)]
+    return found
+
+
+def group(number: int) -> list[int]:
+    """The running processes of a process group; ended ones that nobody has reaped do not count."""
+    found = []
+    for process in PROC.glob("[0-9]*"):
+        with suppress(OSError, ValueError, IndexError):
+            state, _, group_number = (process / "stat").read_text().rpartition(")")[2].split()[:3]
+            if int(group_number) == number and state != "Z":
+                found.append(int(process.name))
     return found
 
 

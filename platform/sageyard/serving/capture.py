@@ -8,7 +8,6 @@ inference, and a monitor would count it as one.
 import base64
 import json
 from random import Random
-from uuid import uuid4
 
 from sageyard.clock import Clock, iso
 from sageyard.cloud import split_s3_uri
@@ -46,6 +45,7 @@ class Capture:
 
     def record(
         self,
+        event_id: str,
         request_type: bytes | None,
         request: bytes,
         answer_type: bytes | None,
@@ -53,7 +53,7 @@ class Capture:
         inference_id: bytes | None = None,
         custom_attributes: bytes | None = None,
     ) -> None:
-        """Append one invocation to the spool; it survives kill -9 from here on."""
+        """Append one invocation to the spool; it survives kill -9 from here on. `event_id` is its request id."""
         now = self._clock.now()
         if int(now) != self._second:
             self._second = int(now)
@@ -63,7 +63,7 @@ class Capture:
             parts.append(f'"endpointInput":{self._side(request_type, "INPUT", request)}')
         if self._output:
             parts.append(f'"endpointOutput":{self._side(answer_type, "OUTPUT", answer)}')
-        metadata = f'"eventId":"{uuid4()}"'
+        metadata = f'"eventId":"{event_id}"'
         if inference_id is not None:
             metadata += f',"inferenceId":{_quote(inference_id.decode("latin-1"))}'
         if custom_attributes is not None:

@@ -70,10 +70,10 @@ class Connection(asyncio.Protocol):
         self._head_complete = False
         self._received = False
 
-    async def exchange(self, head: bytes, body: bytes, timeout: float) -> Answer:
+    async def exchange(self, head: bytes, body: bytes, seconds: float) -> Answer:
         """Send a whole request and wait for the whole answer.
 
-        TimeoutError after `timeout` seconds, BrokenConnectionError when the container ends the connection; either
+        TimeoutError after that many seconds, BrokenConnectionError when the container ends the connection; either
         way, and when cancelled, the connection is closed.
         """
         transport = self._transport
@@ -82,7 +82,7 @@ class Connection(asyncio.Protocol):
         future: asyncio.Future[Answer] = self._loop.create_future()
         self._future = future
         self._received = False
-        timer = self._loop.call_later(timeout, self._expire)
+        timer = self._loop.call_later(seconds, self._expire)
         if len(body) < LARGE_BODY:
             transport.write(head + body)
         else:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,8 +85,8 @@ class Container:
         if self._handle is not None:
             await self._handle.stop(grace)
 
-    async def exchange(self, head: bytes, body: bytes, timeout: float, *, fresh: bool = False) -> Answer:
-        """One request over a pooled connection, or over a new one if `fresh`. BrokenConnectionError, TimeoutError."""
+    async def exchange(self, head: bytes, body: bytes, seconds: float, *, fresh: bool = False) -> Answer:
+        """One request over a pooled connection, over a new one if `fresh`. BrokenConnectionError, TimeoutError."""
         idle = self._idle
         connection = None
         while idle and not fresh:
@@ -97,7 +96,7 @@ class Container:
             connection = None
         if connection is None:
             connection = await self._connect()
-        answer = await connection.exchange(head, body, timeout)
+        answer = await connection.exchange(head, body, seconds)
         if not connection.closed and len(idle) < MOST_IDLE_CONNECTIONS:
             idle.append(connection)
         else:
@@ -115,7 +114,7 @@ class Container:
     async def _launch(self) -> None:
         """Start the process and wait for health; leaves nothing running when it fails."""
         port = self._runner.bind_port()
-        environment: Mapping[str, str] = {**self._request.environment, "SAGEMAKER_BIND_TO_PORT": str(port)}
+        environment = {**self._request.environment, "SAGEMAKER_BIND_TO_PORT": str(port)}
         self._last_lines.clear()
         try:
             handle = await self._runner.start(replace(self._request, environment=environment), self._output)

@@ -40,8 +40,8 @@ class Yard:
     runner: Runner
     clock: Clock
     random: Random
-    work_dir: Path
     client_environment: ClientEnvironment
+    invocation_timeout: float
 
 
 class Variant:
@@ -61,9 +61,11 @@ class Variant:
         self._region = region
         self._folder = folder
         self._turn = 0
+        self.started = yard.clock.now()
 
     async def start(self) -> None:
         """Stage the model and start the planned instances. DeploymentError."""
+        planned = await self._plan_instances(self.plan.count)
         await asyncio.to_thread(self._prepare_folder)
         for number, container in enumerate(self.plan.containers, 1):
             if container.source is not None:
@@ -74,17 +76,11 @@ class Variant:
                     raise DeploymentError(
                         f"{error} (the {self._label(number)} container of production variant {self.name})"
                     ) from error
-        await self.grow(self.plan.count)
+        await self._start_all(planned)
 
     async def grow(self, count: int) -> None:
         """Start instances until there are `count`; none of the new ones serves before all are healthy."""
-        started = [self._instance() for _ in range(count - len(self.instances))]
-        try:
-            await run_all([self._start(instance) for instance in started])
-        except BaseException:
-            await asyncio.gather(*(instance.stop(0) for instance in started))
-            raise
-        self.instances = [*self.instances, *started]
+        await self._start_all(await self._plan_instances(count - len(self.instances)))
 
     async def shrink(self, count: int, grace: float = STOP_GRACE) -> None:
         """Take instances out of service until `count` are left, let them finish, stop them."""
@@ -104,6 +100,20 @@ class Variant:
             if instance is not avoid and instance.healthy and (best is None or instance.busy < best.busy):
                 best = instance
         return best or (avoid if avoid is not None and avoid.healthy else None)
+
+    async def _plan_instances(self, count: int) -> list[Instance]:
+        """Instances with their log streams, which clients look for before anything has started."""
+        planned = [self._instance() for _ in range(count)]
+        await asyncio.gather(*(instance.log.create() for instance in planned))
+        return planned
+
+    async def _start_all(self, planned: list[Instance]) -> None:
+        try:
+            await run_all([self._start(instance) for instance in planned])
+        except BaseException:
+            await asyncio.gather(*(instance.stop(0) for instance in planned))
+            raise
+        self.instances = [*self.instances, *planned]
 
     def _prepare_folder(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -135,7 +145,8 @@ class Variant:
             )
             for number, plan in enumerate(self.plan.containers, 1)
         ]
-        return Instance(identity, containers, [plan.hostname for plan in self.plan.containers], log)
+        hostnames = [plan.hostname for plan in self.plan.containers]
+        return Instance(identity, containers, hostnames, log, yard.invocation_timeout)
 
     async def _start(self, instance: Instance) -> None:
         for number, container in enumerate(instance.containers, 1):
@@ -158,10 +169,14 @@ class Variant:
 class Fleet:
     """All variants of one deployment."""
 
-    def __init__(self, deployment: Deployment, variants: list[Variant], folder: Path) -> None:
+    def __init__(
+        self, deployment: Deployment, variants: list[Variant], folder: Path, region: str, endpoint_name: str
+    ) -> None:
+        self.endpoint_name = endpoint_name
         self.deployment = deployment
         self.variants = variants
         self.folder = folder
+        self.region = region
         self._by_name = {variant.name: variant for variant in variants}
         self._single = variants[0] if len(variants) == 1 else None
         self._weights: list[float] = []
@@ -211,14 +226,16 @@ class Fleet:
             instances, variant.instances = variant.instances, []
             stops.extend(instance.stop(grace) for instance in instances)
         await asyncio.gather(*stops)
-        for variant in self.variants:
-            if variant.capture is not None:
-                await variant.capture.flush()
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Deliver what was captured so far."""
+        await asyncio.gather(*(variant.capture.flush() for variant in self.variants if variant.capture is not None))
 
 
 async def _drained(instances: list[Instance]) -> None:
     async def idle() -> None:
-        while any(instance.busy for instance in instances):
+        while any(instance.busy for instance in instances):  # noqa: ASYNC110 - an event would burden every invocation
             await asyncio.sleep(0.01)
 
     with contextlib.suppress(TimeoutError):

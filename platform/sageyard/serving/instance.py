@@ -1,7 +1,8 @@
 """One instance of a variant: the containers of its model, invoked in series or one by one."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
+from typing import Any
 
 from sageyard.serving.connection import Answer, BrokenConnectionError
 from sageyard.serving.container import STOP_GRACE, Container
@@ -30,7 +31,7 @@ class Instance:
         containers: list[Container],
         hostnames: list[str | None],
         log: LogStream,
-        timeout: float = INVOCATION_TIMEOUT,
+        timeout: float,
     ) -> None:
         self.id = id
         self.containers = containers
@@ -42,10 +43,7 @@ class Instance:
     @property
     def healthy(self) -> bool:
         """Whether every container answers."""
-        for container in self.containers:
-            if not container.healthy:
-                return False
-        return True
+        return all(container.healthy for container in self.containers)
 
     @property
     def trouble(self) -> str | None:
@@ -54,7 +52,6 @@ class Instance:
 
     async def start(self) -> None:
         """Start all containers; UnhealthyError carries the first failure, with nothing left running."""
-        await self.log.create()
         await run_all([container.start() for container in self.containers])
 
     async def stop(self, grace: float = STOP_GRACE) -> None:
@@ -98,9 +95,9 @@ class Instance:
         return answer, container
 
 
-async def run_all(work: Iterable["asyncio._CoroutineLike[None]"]) -> None:
+async def run_all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
     """Run coroutines together; the first failure cancels the rest, waits for them and is raised as it is."""
-    tasks = [asyncio.ensure_future(item) for item in work]
+    tasks = [asyncio.create_task(item) for item in work]
     try:
         await asyncio.gather(*tasks)
     except BaseException:

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 IDLE_SECONDS = 1.0
 AGE_SECONDS = 10.0
 SIZE_BYTES = 8 * 1024 * 1024
+FLUSH_SECONDS = 10.0
 RETRY_DELAYS = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
@@ -54,7 +55,10 @@ class SpoolFolder:
     async def close(self) -> None:
         """Wait for running deliveries; those that fail now are left to the next start."""
         self._closing = True
-        await asyncio.gather(*self._deliveries)
+        try:
+            await asyncio.gather(*self._deliveries)
+        finally:
+            self._closing = False
 
     async def _deliver(self, path: Path) -> None:
         for delay in (*RETRY_DELAYS, None):
@@ -93,6 +97,7 @@ class Spool:
         self._opened = 0.0
         self._touched = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._deliveries: set[asyncio.Task[None]] = set()
 
     def append(self, line: bytes, now: float) -> None:
         """Append one record of the invocation at clock time `now`; a full disk is reported, not raised."""
@@ -106,14 +111,17 @@ class Spool:
             self._write(line)
         except OSError:
             logger.exception("an invocation was not captured: %s", self._path)
+            self._close()  # what came after a half-written line would be lost with it
             return
         self._size += len(line)
         self._touched = loop.time()
 
     async def flush(self) -> None:
-        """Deliver the file and wait for it."""
-        if (delivery := self._close()) is not None:
-            await delivery
+        """Deliver everything appended so far; returns when it is in S3, or after FLUSH_SECONDS: a bucket that is gone
+        must not hold up a delete."""
+        self._close()
+        if self._deliveries:
+            await asyncio.wait(self._deliveries, timeout=FLUSH_SECONDS)
 
     def _open(self, now: float, hour: int, loop: asyncio.AbstractEventLoop) -> None:
         moment = utc(now)
@@ -140,12 +148,14 @@ class Spool:
         else:
             self._timer = loop.call_at(due, self._check, loop)
 
-    def _close(self) -> asyncio.Task[None] | None:
+    def _close(self) -> None:
         if self._descriptor < 0:
-            return None
+            return
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         os.close(self._descriptor)
         self._descriptor = -1
-        return self._folder.deliver(self._path)
+        delivery = self._folder.deliver(self._path)
+        self._deliveries.add(delivery)
+        delivery.add_done_callback(self._deliveries.discard)

@@ -10,6 +10,7 @@ import itertools
 import os
 import secrets
 import shutil
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -92,7 +93,7 @@ class Blobs:
         """Delete what earlier processes left and no row names; returns the number of files deleted."""
         removed = 0
         for folder in sorted(self.root.iterdir()):
-            names = [name for name in os.listdir(folder) if not name.startswith(self.token)]
+            names = [path.name for path in folder.iterdir() if not path.name.startswith(self.token)]
             for start in range(0, len(names), 500):
                 batch = names[start : start + 500]
                 orphans = set(batch) - referenced(batch)
@@ -102,27 +103,38 @@ class Blobs:
 
 
 class BlobWriter:
-    """One blob being written from a stream, hashed on the way."""
+    """One blob being written from a stream, hashed on the way.
+
+    Locked, for `abort` may come from the event loop while a thread is still writing: the descriptor must not be closed,
+    and its number given to another file, under that thread's hands.
+    """
 
     def __init__(self, blobs: Blobs, digests: Digests) -> None:
         self._blobs = blobs
+        self._lock = threading.Lock()
+        self._closed = False
         self.digests = digests
         self.size = 0
         self.blob, self._descriptor = blobs.create()
 
     def feed(self, data: bytes | bytearray) -> None:
         """Append bytes."""
-        write_all(self._descriptor, data)
-        self.digests.update(data)
-        self.size += len(data)
+        with self._lock:
+            if self._closed:
+                return
+            write_all(self._descriptor, data)
+            self.digests.update(data)
+            self.size += len(data)
 
     def close(self) -> None:
         """No more bytes."""
-        os.close(self._descriptor)
+        with self._lock:
+            self._closed = True
+            os.close(self._descriptor)
 
     def abort(self) -> None:
         """Forget the blob: the stream ended early."""
-        os.close(self._descriptor)
+        self.close()
         self._blobs.remove([self.blob])
 
 

@@ -86,8 +86,8 @@ class Buckets:
 
     def delete(self, name: str) -> None:
         """Delete an empty bucket; uploads that were in progress go with it (their blobs: at the next collection)."""
-        self.get(name)
         with self._database.transaction() as connection:
+            self.get(name)
             if connection.execute("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (name,)).fetchone():
                 raise S3Error("BucketNotEmpty", "The bucket you tried to delete is not empty", BucketName=name)
             connection.execute("DELETE FROM uploads WHERE bucket = ?", (name,))
@@ -110,17 +110,17 @@ class Buckets:
 
     def put_document(self, name: str, document: str, body: bytes) -> None:
         """Write one piece of configuration."""
-        bucket = self.get(name)
         with self._database.transaction() as connection:
+            bucket = self.get(name)
             connection.execute(
                 "INSERT OR REPLACE INTO bucket_documents (bucket, name, body) VALUES (?, ?, ?)", (name, document, body)
             )
-        self._buckets[name] = replace(bucket, documents={**bucket.documents, document: body})
+            self._buckets[name] = replace(bucket, documents={**bucket.documents, document: body})
 
     def delete_document(self, name: str, document: str) -> None:
         """Delete one piece of configuration; a missing one is no error."""
-        bucket = self.get(name)
         with self._database.transaction() as connection:
+            bucket = self.get(name)
             connection.execute("DELETE FROM bucket_documents WHERE bucket = ? AND name = ?", (name, document))
-        documents = {key: body for key, body in bucket.documents.items() if key != document}
-        self._buckets[name] = replace(bucket, documents=documents)
+            documents = {key: body for key, body in bucket.documents.items() if key != document}
+            self._buckets[name] = replace(bucket, documents=documents)

@@ -1,11 +1,11 @@
 """S3's XML: writing answers, reading requests."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import formatdate
+from html import escape
 from urllib.parse import quote
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape
 
 from sageyard.aws.s3.errors import S3Error
 
@@ -17,12 +17,11 @@ XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 Value = str | int | float | bool | None
 
 
-def fields(values: dict[str, Value] | Iterable[tuple[str, Value]]) -> str:
+def fields(values: Mapping[str, Value]) -> str:
     """Leaf elements, escaped; None is left out, booleans are `true` and `false`."""
-    pairs = values.items() if isinstance(values, dict) else values
     return "".join(
         f"<{name}>{escape(str(value).lower() if isinstance(value, bool) else str(value))}</{name}>"
-        for name, value in pairs
+        for name, value in values.items()
         if value is not None
     )
 

@@ -1,6 +1,6 @@
 """S3's errors: XML, with S3's own codes and HTTP status."""
 
-from xml.sax.saxutils import escape
+from html import escape
 
 from sageyard.errors import AwsError
 

@@ -30,11 +30,14 @@ class VersionPage:
     last: tuple[str, str | None] = ("", None)
 
 
+END = "\U0010ffff" * 256  # beyond every key: keys have at most 1,024 bytes
+
+
 def successor(prefix: str) -> str:
     """The least string greater than every string that begins with `prefix`."""
     head, last = prefix[:-1], ord(prefix[-1])
     if last == 0x10FFFF:
-        return successor(head) if head else prefix + "\U0010ffff" * 1024
+        return successor(head) if head else END
     return head + chr(0xE000 if last == 0xD7FF else last + 1)
 
 
@@ -66,26 +69,24 @@ class Listing:
         self, query: str, bucket: str, prefix: str, delimiter: str, after: str, limit: int
     ) -> Iterator[StoredObject | str]:
         start = max(prefix, after + "\0" if after else "")
-        if delimiter and after.startswith(prefix) and after.endswith(delimiter):
+        if after and after == self._rolled_up(after, prefix, delimiter):
             start = successor(after)  # `after` was a common prefix: all of it has been listed
-        end = successor(prefix) if prefix else "\U0010ffff" * 256
+        end = successor(prefix) if prefix else END
+        batch = 16 if delimiter else limit + 1
         while True:
-            count = 0
-            with self._database.lock:
-                rows = self._database.rows(query, (bucket, start, end, limit + 1))
+            rows = self._database.rows(query, (bucket, start, end, batch))
             for row in rows:
-                count += 1
-                key: str = row["key"]
-                if delimiter and (found := key.find(delimiter, len(prefix))) >= 0:
-                    common = key[: found + len(delimiter)]
+                common = self._rolled_up(row["key"], prefix, delimiter)
+                if common is not None:
                     yield common
                     start = successor(common)
                     break
                 yield StoredObject.of(row)
             else:
-                if count <= limit:
+                if len(rows) < batch:
                     return
                 start = rows[-1]["key"] + "\0"
+                batch = min(2 * batch, limit + 1)
 
     def versions(
         self, bucket: str, prefix: str, delimiter: str, after: tuple[str, str | None], limit: int
@@ -119,7 +120,7 @@ class Listing:
             query = "SELECT id FROM objects WHERE bucket=? AND key=? AND version=?"
             row = self._database.row(query, (bucket, key, version))
             below = row["id"] if row else 0
-        end = successor(prefix) if prefix else "\U0010ffff" * 256
+        end = successor(prefix) if prefix else END
         query = (
             "SELECT * FROM objects WHERE bucket=? AND (key>? OR (key=? AND id<?)) AND key>=? AND key<?"
             " ORDER BY key, id DESC LIMIT 1001"
@@ -137,8 +138,6 @@ class Listing:
         rows = self._database.rows(
             "SELECT key, id, initiated FROM uploads WHERE bucket=? AND key>=? AND key<?"
             " AND (key>? OR (key=? AND ? != '' AND initiated>?)) ORDER BY key, initiated LIMIT ?",
-            (bucket, prefix, successor(prefix) if prefix else "\U0010ffff" * 256, key, key, upload, initiated, limit),
+            (bucket, prefix, successor(prefix) if prefix else END, key, key, upload, initiated, limit),
         )
         return [(row["key"], row["id"], row["initiated"]) for row in rows]
-
-

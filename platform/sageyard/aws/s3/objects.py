@@ -112,8 +112,8 @@ class ObjectIndex:
         upload: str | None = None,
     ) -> StoredObject:
         """Write a version, and end `upload`, if it came from one. `condition` sees the current object and may raise."""
-        owner = self._buckets.get(bucket)
         with self._database.transaction() as connection:
+            owner = self._buckets.get(bucket)
             current = self._current(connection, bucket, key)
             if condition is not None:
                 condition(None if current is None or current.marker else current)
@@ -125,7 +125,9 @@ class ObjectIndex:
                 (bucket, key, version, new.blob, new.size, new.etag, modified, json.dumps(new.document)),
             )
             if upload is not None:
-                dropped += [row["blob"] for row in connection.execute("SELECT blob FROM parts WHERE upload=?", (upload,))]
+                dropped += [
+                    row["blob"] for row in connection.execute("SELECT blob FROM parts WHERE upload=?", (upload,))
+                ]
                 connection.execute("DELETE FROM uploads WHERE id=?", (upload,))
         self.release(dropped)
         return StoredObject(
@@ -170,10 +172,10 @@ class ObjectIndex:
         condition: Callable[[StoredObject | None], None] | None = None,
     ) -> list[Deleted | S3Error]:
         """Delete (key, version or None) pairs in one transaction; an S3Error in place of what is locked."""
-        owner = self._buckets.get(bucket)
         results: list[Deleted | S3Error] = []
         dropped: list[str] = []
         with self._database.transaction() as connection:
+            owner = self._buckets.get(bucket)
             for key, version in keys:
                 if condition is not None:
                     condition(self._current(connection, bucket, key))
@@ -187,9 +189,7 @@ class ObjectIndex:
         self.release(dropped)
         return results
 
-    def _delete_current(
-        self, connection: sqlite3.Connection, bucket: Bucket, key: str, dropped: list[str]
-    ) -> Deleted:
+    def _delete_current(self, connection: sqlite3.Connection, bucket: Bucket, key: str, dropped: list[str]) -> Deleted:
         version, blobs = self._make_room(connection, bucket, key)
         dropped += blobs
         if bucket.versioning is None:

@@ -50,9 +50,7 @@ class Part:
 class Uploads:
     """Rows of `uploads` and `parts`."""
 
-    def __init__(
-        self, database: Database, blobs: Blobs, buckets: Buckets, objects: ObjectIndex, clock: Clock
-    ) -> None:
+    def __init__(self, database: Database, blobs: Blobs, buckets: Buckets, objects: ObjectIndex, clock: Clock) -> None:
         self._database = database
         self._blobs = blobs
         self._buckets = buckets
@@ -61,9 +59,9 @@ class Uploads:
 
     def create(self, bucket: str, key: str, document: dict[str, Any]) -> str:
         """Begin an upload; returns its id."""
-        self._buckets.get(bucket)
         upload = secrets.token_urlsafe(48)
         with self._database.transaction() as connection:
+            self._buckets.get(bucket)
             connection.execute(
                 "INSERT INTO uploads (id, bucket, key, initiated, document) VALUES (?, ?, ?, ?, ?)",
                 (upload, bucket, key, self._clock.now(), json.dumps(document)),
@@ -82,9 +80,7 @@ class Uploads:
             raise S3Error("NoSuchUpload", message, UploadId=upload)
         return Upload(row["id"], row["bucket"], row["key"], row["initiated"], json.loads(row["document"]))
 
-    def put_part(
-        self, upload: Upload, number: int, blob: str, size: int, etag: str, checksums: dict[str, str]
-    ) -> Part:
+    def put_part(self, upload: Upload, number: int, blob: str, size: int, etag: str, checksums: dict[str, str]) -> Part:
         """Write one part; one of the same number is replaced."""
         if not 1 <= number <= 10_000:
             raise S3Error("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive")
@@ -94,7 +90,8 @@ class Uploads:
             query = "DELETE FROM parts WHERE upload=? AND number=? RETURNING blob"
             dropped = [row["blob"] for row in connection.execute(query, (upload.id, number)).fetchall()]
             connection.execute(
-                "INSERT INTO parts (upload, number, blob, size, etag, modified, checksums) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO parts (upload, number, blob, size, etag, modified, checksums)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (upload.id, number, blob, size, etag, part.modified, json.dumps(checksums)),
             )
         self._objects.release(dropped)

@@ -3,7 +3,8 @@ CREATE TABLE journal (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     time REAL NOT NULL,                    -- what moto's clock said
     seed INTEGER NOT NULL,                 -- of moto's random numbers
-    service TEXT NOT NULL,
+    service TEXT NOT NULL,                 -- signing name
+    operation TEXT NOT NULL,
     region TEXT NOT NULL,
     method TEXT NOT NULL,
     path TEXT NOT NULL,                    -- with query

@@ -1,0 +1,124 @@
+"""Datasets in files that DuckDB reads itself: CSV, JSON, parquet."""
+
+import csv
+import gzip
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import duckdb
+
+from .errors import AnalysisError
+from .table import Table, finish, type_of_texts
+
+_INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
+_NUMBERS = {"FLOAT", "DOUBLE", "HUGEINT", "UBIGINT", "UHUGEINT"}
+
+
+def load_csv(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], header: bool, texts: Collection[str]
+) -> Table:
+    """Comma-separated files; without a header the columns are `_c0`, `_c1`, ... An empty field is missing.
+
+    Types are guessed from the first 20,480 rows and read in one parallel pass; if a later row disagrees (or rows
+    differ in length) the files are read again as text and typed by all their values.
+    """
+    names = _csv_names(files[0], header)
+    guess = _csv_types(connection, files[0], header, len(names))
+    types = ["VARCHAR" if name in texts else kind for name, kind in zip(names, guess, strict=True)]
+    try:
+        _read_csv(connection, files, header, types, "")
+    except duckdb.Error:
+        try:
+            _read_csv(
+                connection,
+                files,
+                header,
+                ["VARCHAR"] * len(names),
+                ", null_padding=true, strict_mode=false, parallel=false",
+            )
+        except duckdb.Error as error:
+            raise AnalysisError(f"{files[0].parent} cannot be read as CSV: {_first_lines(error)}") from error
+        types = type_of_texts(connection, names, texts)
+    return finish(connection, names, types)
+
+
+def load_json(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], lines: bool, texts: Collection[str]
+) -> Table:
+    """Flat JSON objects, one a line, or (lines false) one array or one object a file. An empty text is missing."""
+    layout = "newline_delimited" if lines else "auto"
+    relation = f"read_json({_paths(files)}, format='{layout}', records=true, convert_strings_to_integers=false)"
+    return _load(connection, relation, "JSON objects" + (", one a line" if lines else ""), texts, files)
+
+
+def load_parquet(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], texts: Collection[str]) -> Table:
+    """Parquet files with flat columns."""
+    return _load(connection, f"read_parquet({_paths(files)})", "parquet", texts, files)
+
+
+def _load(
+    connection: duckdb.DuckDBPyConnection, relation: str, what: str, texts: Collection[str], files: Sequence[Path]
+) -> Table:
+    try:
+        described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+        names, types, columns = [], [], []
+        for i, (name, kind, *_) in enumerate(described):
+            if kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION")):
+                raise AnalysisError(
+                    f"Column {name!r} holds nested values ({kind}); only flat columns can be analysed. "
+                    "Flatten it, or give the job a record_preprocessor_script that does."
+                )
+            target = "BIGINT" if kind in _INTEGERS else "DOUBLE" if kind in _NUMBERS else "VARCHAR"
+            target = "DOUBLE" if kind.startswith("DECIMAL") else target
+            target = "VARCHAR" if name in texts else target
+            quoted = '"' + name.replace('"', '""') + '"'
+            value = f"({quoted} ->> '$')" if kind == "JSON" else quoted
+            cast = f"CAST({value} AS {target})"
+            columns.append(f"nullif({cast}, '') AS c{i}" if target == "VARCHAR" else f"{cast} AS c{i}")
+            names.append(name)
+            types.append(target)
+        connection.execute(f"CREATE TABLE data AS SELECT {', '.join(columns)} FROM {relation}")
+    except duckdb.Error as error:
+        raise AnalysisError(f"{files[0].parent} cannot be read as {what}: {_first_lines(error)}") from error
+    return finish(connection, names, types)
+
+
+def _csv_names(path: Path, header: bool) -> list[str]:
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as lines:
+            first = next(csv.reader(lines), [])
+    except (OSError, UnicodeDecodeError) as error:
+        raise AnalysisError(f"{path} cannot be read as CSV in UTF-8: {error}") from error
+    return [name.strip() for name in first] if header else [f"_c{i}" for i in range(len(first))]
+
+
+def _csv_types(connection: duckdb.DuckDBPyConnection, path: Path, header: bool, width: int) -> list[str]:
+    try:
+        row = connection.execute(
+            "SELECT columns FROM sniff_csv(?, delim=',', quote='\"', header=?, sample_size=20480, "
+            "auto_type_candidates=['BIGINT', 'DOUBLE', 'VARCHAR'])",
+            [str(path), header],
+        ).fetchone()
+    except duckdb.Error:
+        row = None
+    types = [column["type"] for column in row[0]] if row else []
+    return types if len(types) == width else ["VARCHAR"] * width
+
+
+def _read_csv(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], header: bool, types: Sequence[str], options: str
+) -> None:
+    columns = "{" + ", ".join(f"'c{i}': '{kind}'" for i, kind in enumerate(types)) + "}"
+    connection.execute(
+        f"CREATE OR REPLACE TABLE data AS SELECT * FROM read_csv({_paths(files)}, auto_detect=false, delim=',', "
+        f"quote='\"', escape='\"', header={str(header).lower()}, columns={columns}{options})"
+    )
+
+
+def _paths(files: Sequence[Path]) -> str:
+    return "[" + ", ".join("'" + str(path).replace("'", "''") + "'" for path in files) + "]"
+
+
+def _first_lines(error: Exception) -> str:
+    return " ".join(str(error).splitlines()[:3])

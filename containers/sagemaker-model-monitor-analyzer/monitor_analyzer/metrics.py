@@ -1,0 +1,49 @@
+"""CloudWatch metrics, as JSON lines that the platform picks up (model-monitor-byoc-cloudwatch).
+
+Names: model-monitor-interpreting-cloudwatch: `feature_data_<f>` (a statistic set), `feature_non_null_<f>`,
+`feature_baseline_drift_<f>`; dimensions Endpoint and MonitoringSchedule, MonitoringSchedule alone for batch.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .profile import Feature
+
+
+def write_metrics(
+    base: Path,
+    features: Sequence[Feature],
+    distances: Mapping[str, float],
+    dimensions: Mapping[str, str],
+    time: datetime | None,
+    wanted: Callable[[str], bool],
+) -> None:
+    """Write `<base>/output/metrics/cloudwatch/cloudwatch_metrics.jsonl`; `wanted(feature)` says whose."""
+    directory = base / "output" / "metrics" / "cloudwatch"
+    directory.mkdir(parents=True, exist_ok=True)
+    common = {
+        "Timestamp": (time or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+    }
+    with (directory / "cloudwatch_metrics.jsonl").open("w", encoding="utf-8") as lines:
+        for feature in features:
+            if wanted(feature.name):
+                for metric in _metrics(feature, distances.get(feature.name)):
+                    lines.write(json.dumps(metric | common) + "\n")
+
+
+def _metrics(feature: Feature, distance: float | None) -> Iterator[dict[str, Any]]:
+    if feature.numeric:
+        values = {
+            "SampleCount": float(feature.present),
+            "Sum": feature.sum,
+            "Minimum": feature.min,
+            "Maximum": feature.max,
+        }
+        yield {"MetricName": f"feature_data_{feature.name}", "StatisticValues": values, "Unit": "None"}
+    yield {"MetricName": f"feature_non_null_{feature.name}", "Value": float(feature.present), "Unit": "Count"}
+    if distance is not None:
+        yield {"MetricName": f"feature_baseline_drift_{feature.name}", "Value": distance, "Unit": "None"}

@@ -1,0 +1,1 @@
+"""The built-in XGBoost algorithm of SageMaker."""

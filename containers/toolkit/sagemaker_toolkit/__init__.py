@@ -1,0 +1,1 @@
+"""What the framework images share: SageMaker's training contract and its inference contract."""

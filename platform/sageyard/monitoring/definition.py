@@ -1,0 +1,57 @@
+"""What a schedule analyses: its job definition, named or inline, in one shape.
+
+The shape is the API's `MonitoringJobDefinition`, which an inline definition has already; the four *JobDefinition
+types say the same in members of their own names.
+"""
+
+from sageyard.errors import AwsError, ValidationError
+from sageyard.resources.spec import Api, Document
+
+DATA_QUALITY = "DataQuality"
+
+
+class ExecutionError(Exception):
+    """Why an execution failed without a report; the message becomes its FailureReason."""
+
+
+def monitoring_type(config: Document) -> str:
+    """The type of a MonitoringScheduleConfig: an inline definition that names none is data quality."""
+    return str(config.get("MonitoringType", DATA_QUALITY))
+
+
+async def resolve(config: Document, api: Api, region: str) -> Document:
+    """The MonitoringJobDefinition of a MonitoringScheduleConfig; a named one that is missing raises AwsError."""
+    if "MonitoringJobDefinition" in config:
+        inline: Document = config["MonitoringJobDefinition"]
+        return inline
+    kind, name = monitoring_type(config), config["MonitoringJobDefinitionName"]
+    found = await api.call(f"Describe{kind}JobDefinition", {"JobDefinitionName": name}, region=region)
+    application = found[f"{kind}AppSpecification"]
+    members = {
+        "BaselineConfig": found.get(f"{kind}BaselineConfig"),
+        "MonitoringInputs": [found[f"{kind}JobInput"]],
+        "MonitoringOutputConfig": found[f"{kind}JobOutputConfig"],
+        "MonitoringResources": found["JobResources"],
+        "MonitoringAppSpecification": application,
+        "Environment": application.get("Environment"),
+        "StoppingCondition": found.get("StoppingCondition"),
+        "NetworkConfig": found.get("NetworkConfig"),
+        "RoleArn": found["RoleArn"],
+    }
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def endpoint_input(definition: Document) -> Document:
+    """The definition's EndpointInput; empty where it reads a batch transform's captures."""
+    found: Document = definition["MonitoringInputs"][0].get("EndpointInput", {})
+    return found
+
+
+async def check_endpoint(name: str, api: Api, region: str) -> None:
+    """Refuse an endpoint that does not exist."""
+    try:
+        await api.call("DescribeEndpoint", {"EndpointName": name}, region=region)
+    except AwsError:
+        raise ValidationError(
+            f"Endpoint {name!r} does not exist in {region}: create the endpoint that shall be monitored first."
+        ) from None

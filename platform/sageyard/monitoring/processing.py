@@ -1,0 +1,134 @@
+"""The processing job that carries out one execution: inputs, outputs and environment.
+
+Sources: developer guide, `model-monitor-byoc-contract-inputs`; input names and baseline paths as in descriptions of
+real execution jobs; script folders as in AWS's example notebooks.
+"""
+
+import json
+from typing import Any
+
+from sageyard.clock import iso, utc
+from sageyard.monitoring.captures import Captures, gathered
+from sageyard.monitoring.definition import endpoint_input
+from sageyard.monitoring.window import Window
+from sageyard.resources.spec import Api, Document
+
+MAX_INPUTS = 10
+DATASET_FORMAT = {"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}}
+
+
+async def baseline_uris(definition: Document, api: Api, region: str) -> tuple[str | None, str | None]:
+    """S3 URIs of constraints and statistics; those not given are the BaseliningJobName's results, if it is."""
+    config = definition.get("BaselineConfig", {})
+    constraints = config.get("ConstraintsResource", {}).get("S3Uri")
+    statistics = config.get("StatisticsResource", {}).get("S3Uri")
+    if (name := config.get("BaseliningJobName")) and not (constraints and statistics):
+        job = await api.call("DescribeProcessingJob", {"ProcessingJobName": name}, region=region)
+        results = job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"].rstrip("/")
+        constraints = constraints or f"{results}/constraints.json"
+        statistics = statistics or f"{results}/statistics.json"
+    return constraints, statistics
+
+
+def report_uri(definition: Document, schedule: str, scheduled: float, on_demand: str = "") -> str:
+    """`<S3Uri>/<endpoint>/<schedule>/yyyy/mm/dd/hh` of the scheduled time.
+
+    A run on demand, whose execution's name is `on_demand`, adds `MM-SS-<6 hex digits>`: AWS has one execution an hour,
+    and a second one here must not mix its report with the first one's.
+    """
+    base = definition["MonitoringOutputConfig"]["MonitoringOutputs"][0]["S3Output"]["S3Uri"].rstrip("/")
+    moment = utc(scheduled)
+    key = f"{base}/{endpoint_input(definition)['EndpointName']}/{schedule}/{moment:%Y/%m/%d/%H}"
+    return f"{key}/{moment:%M-%S}-{on_demand[-6:]}" if on_demand else key
+
+
+def processing_job(
+    name: str,
+    schedule: str,
+    definition: Document,
+    captures: Captures,
+    folders: list[str],
+    baseline: tuple[str | None, str | None],
+    window: Window,
+    report: str,
+) -> Document:
+    """The CreateProcessingJob request of an execution that reads `folders` of the captured data."""
+    data = endpoint_input(definition)
+    output = definition["MonitoringOutputConfig"]["MonitoringOutputs"][0]["S3Output"]
+    application = definition["MonitoringAppSpecification"]
+    constraints, statistics = baseline
+    files = [
+        ("constraints", "baseline_constraints", constraints, "/opt/ml/processing/baseline/constraints"),
+        ("baseline", "baseline_statistics", statistics, "/opt/ml/processing/baseline/stats"),
+        ("pre_processor_script", "record_preprocessor_script",
+         application.get("RecordPreprocessorSourceUri"), "/opt/ml/processing/code/preprocessing"),
+        ("post_processor_script", "post_analytics_processor_script",
+         application.get("PostAnalyticsProcessorSourceUri"), "/opt/ml/processing/code/postprocessing"),
+    ]  # fmt: skip
+    given = [(input_name, variable, uri, path) for input_name, variable, uri, path in files if uri]
+    local = data["LocalPath"].rstrip("/")
+    inputs = [
+        _input(
+            f"endpoint_input_{number}",
+            f"{captures.uri}/{folder}",
+            f"{local}/{folder}",
+            S3InputMode=data.get("S3InputMode", "File"),
+            S3DataDistributionType=data.get("S3DataDistributionType", "FullyReplicated"),
+        )
+        for number, folder in enumerate(gathered(folders, MAX_INPUTS - len(given)), 1)
+    ]
+    environment = {
+        "publish_cloudwatch_metrics": "Disabled",
+        **definition.get("Environment", {}),
+        "dataset_format": json.dumps(DATASET_FORMAT, separators=(",", ":")),
+        "dataset_source": local,
+        "output_path": output["LocalPath"],
+        "start_time": iso(window.start),
+        "end_time": iso(window.end),
+        "metric_time": iso(window.start),
+        "sagemaker_endpoint_name": captures.endpoint,
+        "sagemaker_monitoring_schedule_name": schedule,
+        "sagemaker_endpoint_datacapture_prefix": captures.uri,
+        **{variable: f"{path}/{uri.rpartition('/')[2]}" for _, variable, uri, path in given},
+    }
+    output_config = {
+        "Outputs": [
+            {
+                "OutputName": "result",
+                "S3Output": {
+                    "S3Uri": report,
+                    "LocalPath": output["LocalPath"],
+                    "S3UploadMode": output.get("S3UploadMode", "Continuous"),
+                },
+            }
+        ],
+        "KmsKeyId": definition["MonitoringOutputConfig"].get("KmsKeyId"),
+    }
+    return {
+        "ProcessingJobName": name,
+        "ProcessingInputs": inputs + [_input(input_name, uri, path) for input_name, _, uri, path in given],
+        "ProcessingOutputConfig": output_config,
+        "ProcessingResources": definition["MonitoringResources"],
+        "StoppingCondition": definition.get("StoppingCondition"),
+        "AppSpecification": {
+            member: application.get(member) for member in ("ImageUri", "ContainerEntrypoint", "ContainerArguments")
+        },
+        "Environment": environment,
+        "NetworkConfig": definition.get("NetworkConfig"),
+        "RoleArn": definition["RoleArn"],
+    }
+
+
+def _input(name: str, uri: str, path: str, **members: Any) -> Document:
+    return {
+        "InputName": name,
+        "S3Input": {
+            "S3Uri": uri,
+            "LocalPath": path,
+            "S3DataType": "S3Prefix",
+            "S3InputMode": "File",
+            "S3DataDistributionType": "FullyReplicated",
+            "S3CompressionType": "None",
+            **members,
+        },
+    }

@@ -1,0 +1,64 @@
+"""Job definitions of the four monitoring types. Only data quality is analysed; the others are kept and listed."""
+
+from sageyard.errors import ValidationError
+from sageyard.monitoring.definition import DATA_QUALITY, check_endpoint
+from sageyard.resources.family import Family
+from sageyard.resources.spec import Context, Document, Hooks, Resource
+
+TYPES = (DATA_QUALITY, "ModelQuality", "ModelBias", "ModelExplainability")
+
+
+class JobDefinitionHooks(Hooks):
+    """A job definition of one monitoring type. It is used by schedules, and locked while one does."""
+
+    def __init__(self, monitoring_type: str) -> None:
+        self.monitoring_type = monitoring_type
+
+    async def prepare(self, request: Document, context: Context) -> Document:
+        data = request[f"{self.monitoring_type}JobInput"]
+        if ("EndpointInput" in data) == ("BatchTransformInput" in data):
+            raise ValidationError(
+                f"{self.monitoring_type}JobInput must have either EndpointInput or BatchTransformInput, and not both."
+            )
+        if "EndpointInput" not in data:
+            return request
+        endpoint = data["EndpointInput"]["EndpointName"]
+        if self.monitoring_type == DATA_QUALITY:
+            await check_endpoint(endpoint, context.api, context.region)
+        return request | {"EndpointName": endpoint}
+
+    async def prepare_delete(self, resource: Resource, context: Context) -> None:
+        users = await context.api.call(
+            "ListMonitoringSchedules",
+            {"MonitoringJobDefinitionName": resource.name, "MonitoringTypeEquals": self.monitoring_type},
+            region=resource.region,
+        )
+        names = [schedule["MonitoringScheduleName"] for schedule in users["MonitoringScheduleSummaries"]]
+        if names:
+            raise ValidationError(
+                f"Job definition {resource.name!r} cannot be deleted while monitoring schedules use it: delete "
+                f"{', '.join(names)} first."
+            )
+
+    def summarize(self, resource: Resource, document: Document) -> Document:
+        """EndpointName is required in a summary: that of a batch transform's definition is empty."""
+        return {
+            "MonitoringJobDefinitionName": document["JobDefinitionName"],
+            "MonitoringJobDefinitionArn": document["JobDefinitionArn"],
+            "CreationTime": document["CreationTime"],
+            "EndpointName": document.get("EndpointName", ""),
+        }
+
+
+def family() -> Family:
+    """DataQuality-, ModelQuality-, ModelBias- and ModelExplainabilityJobDefinition."""
+    return Family(
+        overrides={
+            f"{kind}JobDefinition": {
+                "noun": f"{kind} job definition",
+                "hooks": JobDefinitionHooks(kind),
+                "grade": "runs" if kind == DATA_QUALITY else "stored only",
+            }
+            for kind in TYPES
+        }
+    )

@@ -1,0 +1,344 @@
+"""What stands behind the Endpoint resource: create, update, delete, and coming back after a restart.
+
+Update is blue/green: the new fleet starts beside the old one, the router switches in one step when it is healthy, the
+old one finishes what it holds and is stopped. CANARY, LINEAR and rolling policies are accepted and carried out as
+ALL_AT_ONCE, without their waits: a local fleet has no traffic worth baking. A failed update leaves the old fleet
+serving, as AWS's rollback does: status InService with a FailureReason.
+"""
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from sageyard.clock import Clock
+from sageyard.cloud import Cloud
+from sageyard.errors import AwsError, ValidationError
+from sageyard.resources.spec import Api, Context, Document, Hooks, Resource
+from sageyard.runners.base import Runner
+from sageyard.serving.capture import Capture, capture_summary
+from sageyard.serving.deployment import Deployment, read_deployment
+from sageyard.serving.fleet import ClientEnvironment, DeploymentError, Fleet, Variant, Yard
+from sageyard.serving.instance import INVOCATION_TIMEOUT
+from sageyard.serving.invocation_metrics import NAMESPACE
+from sageyard.serving.log_stream import log_group
+from sageyard.serving.router import Endpoints, Router, ServedEndpoint
+from sageyard.serving.spool import SpoolFolder
+from sageyard.serving.summary import pending_summary, variant_summary
+from sageyard.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+FAILURES = (DeploymentError, AwsError, OSError)
+"""What may keep a fleet from coming up: its containers, its configuration, the disk."""
+REASON_LENGTH = 1024
+METRICS_SECONDS = 5.0
+"""How soon after its end a minute's metrics are in CloudWatch."""
+CLOSE_GRACE = 5.0
+"""Seconds between SIGTERM and SIGKILL when the server itself shuts down."""
+
+
+class EndpointHooks(Hooks):
+    """Hooks of kind Endpoint. One per server; `router` answers its invocations.
+
+    `api` is asked for when it is needed: operations are built from hooks. `start` before the first resource is run,
+    `resume` for every InService endpoint at server start, `close` at the end.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        runner: Runner,
+        settings: Settings,
+        clock: Clock,
+        client_environment: ClientEnvironment,
+        api: Callable[[], Api],
+        random: Random | None = None,
+        invocation_timeout: float = INVOCATION_TIMEOUT,
+    ) -> None:
+        random = random or Random()  # noqa: S311 - sampling, not secrets
+        self._api = api
+        self._cloud = cloud
+        self._clock = clock
+        self._account_id = settings.account_id
+        self._folder = settings.work_dir / "endpoints"
+        self._spools = SpoolFolder(settings.state_dir / "capture", cloud.objects)
+        self._yard = Yard(cloud, runner, clock, random, client_environment, invocation_timeout)
+        self._endpoints: Endpoints = {}
+        self._resources: dict[tuple[str, str], Resource] = {}
+        self._fleets: set[Fleet] = set()
+        self._updates: dict[tuple[str, str], Deployment] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._publisher: asyncio.Task[None] | None = None
+        self.router = Router(self._endpoints, settings.account_id, clock, random)
+
+    # the server's life
+
+    async def start(self) -> None:
+        """Deliver captured data that a former process left."""
+        self._spools.recover()
+
+    async def close(self) -> None:
+        """Stop every fleet; deliver captured data, logs and metrics. The rows stay as they are, to come back."""
+        for endpoint in self._endpoints.values():
+            endpoint.fleet = None
+        self._endpoints.clear()
+        self._resources.clear()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(fleet.stop(CLOSE_GRACE) for fleet in self._fleets))
+        await self._put_metrics(everything=True)
+        self._fleets.clear()
+        await self._spools.close()
+
+    async def resume(self, resource: Resource) -> None:
+        """Bring an InService endpoint back after a restart of the server; SystemUpdating until it is."""
+        resource.save(status="SystemUpdating")
+        await self.run(resource, recovered=True)
+
+    async def flush(self, region: str, endpoint_name: str) -> None:
+        """Deliver what an endpoint has captured so far: whoever reads it next finds all of it in S3."""
+        fleets = [fleet for fleet in self._fleets if (fleet.region, fleet.endpoint_name) == (region, endpoint_name)]
+        await asyncio.gather(*(fleet.flush() for fleet in fleets))
+
+    # hooks
+
+    async def prepare(self, request: Document, context: Context) -> Document:
+        await read_deployment(context.api, request["EndpointConfigName"], context.region)
+        members = {key: value for key, value in request.items() if key != "DeploymentConfig"}
+        return members | _deployment_config(request)
+
+    async def run(self, resource: Resource, *, recovered: bool = False) -> None:
+        status = resource.status
+        if status == "Deleting":
+            await self._remove(resource)
+            return
+        endpoint = self._serve(resource)
+        stored = resource.private.get("deployment")
+        try:
+            if stored is None:
+                deployment = await read_deployment(
+                    self._api(), resource.document["EndpointConfigName"], resource.region
+                )
+                resource.save(private={"deployment": deployment.to_document()})
+            else:
+                deployment = Deployment.from_document(stored)
+            fleet = await self._launch(resource, deployment)
+        except FAILURES as error:
+            resource.save(status="Failed", FailureReason=str(error)[:REASON_LENGTH], PendingDeploymentSummary=None)
+            await asyncio.to_thread(shutil.rmtree, self._endpoint_folder(resource), True)
+            return
+        endpoint.fleet = fleet
+        if "PendingDeploymentSummary" in resource.document:
+            await self._update(resource)
+        else:
+            resource.save(status="InService")
+
+    async def prepare_update(self, resource: Resource, request: Document, context: Context) -> Document:
+        self._refuse_busy(resource)
+        key = (resource.region, resource.name)
+        if key not in self._endpoints or self._endpoints[key].fleet is None:
+            raise ValidationError(
+                f'Cannot update endpoint "{resource.arn}" in status {resource.status}: delete it and create it anew.'
+            )
+        deployment = await read_deployment(context.api, request["EndpointConfigName"], context.region)
+        if request.get("RetainAllVariantProperties"):
+            deployment = self._retained(resource, deployment, request)
+        self._updates[key] = deployment
+        return _deployment_config(request) | {
+            "PendingDeploymentSummary": pending_summary(deployment, context.now),
+            "FailureReason": None,
+        }
+
+    async def updated(self, resource: Resource) -> None:
+        deployment = self._updates.pop((resource.region, resource.name))
+        resource.save(private={"update": deployment.to_document()})
+        self._spawn(self._update(resource))
+
+    async def prepare_delete(self, resource: Resource, context: Context) -> None:
+        self._refuse_busy(resource)
+
+    async def deleted(self, resource: Resource) -> None:
+        self._spawn(self._remove(resource))
+
+    def describe(self, resource: Resource, document: Document) -> Document:
+        endpoint = self._endpoints.get((resource.region, resource.name))
+        stored = resource.private.get("deployment")
+        document["DataCaptureConfig"] = capture_summary(stored["capture"]) if stored else None
+        if endpoint is not None and endpoint.fleet is not None:
+            document["ProductionVariants"] = [variant_summary(variant) for variant in endpoint.fleet.variants]
+        return document
+
+    async def update_weights_and_capacities(self, request: Document, context: Context) -> Document:
+        """UpdateEndpointWeightsAndCapacities: weights and instance counts of the running fleet, in the background."""
+        key = (context.region, request["EndpointName"])
+        if key not in self._resources:
+            described = await context.api.call(
+                "DescribeEndpoint", {"EndpointName": request["EndpointName"]}, region=context.region
+            )
+            raise ValidationError(
+                f'Cannot update endpoint "{described["EndpointArn"]}" in status {described["EndpointStatus"]}.'
+            )
+        resource = self._resources[key]
+        self._refuse_busy(resource)
+        fleet = self._endpoints[key].fleet
+        if fleet is None:
+            raise ValidationError(f'Cannot update endpoint "{resource.arn}" in status {resource.status}.')
+        properties = {item["VariantName"]: item for item in request["DesiredWeightsAndCapacities"]}
+        known = {variant.name: variant for variant in fleet.variants}
+        for name, item in properties.items():
+            if name not in known:
+                raise ValidationError(
+                    f'Could not find variant "{name}" of endpoint "{resource.arn}": it has {", ".join(known)}.'
+                )
+            if known[name].plan.serverless and "DesiredInstanceCount" in item:
+                raise ValidationError(f'Variant "{name}" is serverless and has no instance count.')
+            if item.get("DesiredInstanceCount") == 0:
+                raise ValidationError(f'Variant "{name}" needs at least 1 instance: DesiredInstanceCount is 0.')
+        resource.save(status="Updating")
+        self._spawn(self._resize(resource, fleet, fleet.deployment.resized(properties)))
+        return {"EndpointArn": resource.arn}
+
+    # the work behind them
+
+    async def _update(self, resource: Resource) -> None:
+        """Replace the serving fleet by the one in the private notes, or keep it and say why."""
+        document = resource.private.get("update")
+        endpoint = self._serve(resource)
+        old = endpoint.fleet
+        try:
+            if document is not None:
+                deployment = Deployment.from_document(document)
+            else:  # killed before the update was noted down
+                name = resource.document["PendingDeploymentSummary"]["EndpointConfigName"]
+                deployment = await read_deployment(self._api(), name, resource.region)
+            fleet = await self._launch(resource, deployment)
+        except FAILURES as error:
+            resource.save(
+                status="InService",
+                private={"update": None},
+                FailureReason=str(error)[:REASON_LENGTH],
+                PendingDeploymentSummary=None,
+            )
+            if document is not None:
+                await asyncio.to_thread(shutil.rmtree, self._endpoint_folder(resource) / document["id"], True)
+            return
+        endpoint.fleet = fleet
+        resource.save(
+            status="InService",
+            private={"deployment": deployment.to_document(), "update": None},
+            EndpointConfigName=deployment.config_name,
+            PendingDeploymentSummary=None,
+            FailureReason=None,
+        )
+        if old is not None:
+            self._spawn(self._retire(old))
+
+    async def _resize(self, resource: Resource, fleet: Fleet, deployment: Deployment) -> None:
+        before = fleet.deployment
+        failure = None
+        try:
+            await fleet.resize(deployment)
+        except DeploymentError as error:
+            failure = str(error)[:REASON_LENGTH]
+            await fleet.resize(before)
+        resource.save(status="InService", private={"deployment": fleet.deployment.to_document()}, FailureReason=failure)
+
+    async def _remove(self, resource: Resource) -> None:
+        endpoint = self._endpoints.pop((resource.region, resource.name), None)
+        self._resources.pop((resource.region, resource.name), None)
+        if endpoint is not None and endpoint.fleet is not None:
+            fleet, endpoint.fleet = endpoint.fleet, None
+            await self._retire(fleet)
+        await asyncio.to_thread(shutil.rmtree, self._endpoint_folder(resource), True)
+        resource.remove()
+
+    async def _launch(self, resource: Resource, deployment: Deployment) -> Fleet:
+        folder = self._endpoint_folder(resource) / deployment.id
+        variants = []
+        for plan in deployment.variants:
+            capture = None
+            if deployment.capture and deployment.capture.get("EnableCapture"):
+                capture = Capture(
+                    deployment.capture, resource.name, plan.name, self._spools, self._clock, self._yard.random
+                )
+            variants.append(Variant(self._yard, plan, resource.name, resource.region, folder / plan.name, capture))
+        fleet = Fleet(deployment, variants, folder, resource.region, resource.name)
+        await fleet.start()
+        if self._publisher is None or self._publisher.done():
+            self._publisher = self._spawn(self._publish_metrics())
+        self._fleets.add(fleet)
+        return fleet
+
+    async def _retire(self, fleet: Fleet) -> None:
+        await fleet.drain()
+        await fleet.stop()
+        await self._put_metrics(everything=True, fleets=[fleet])
+        self._fleets.discard(fleet)
+        await asyncio.to_thread(shutil.rmtree, fleet.folder, True)
+
+    async def _publish_metrics(self) -> None:
+        while True:
+            await asyncio.sleep(METRICS_SECONDS)
+            await self._put_metrics()
+
+    async def _put_metrics(self, *, everything: bool = False, fleets: list[Fleet] | None = None) -> None:
+        now = None if everything else self._clock.now()
+        for fleet in list(self._fleets) if fleets is None else fleets:
+            data = [datum for variant in fleet.variants for datum in variant.metrics.take(now)]
+            if data:
+                try:
+                    await asyncio.to_thread(self._cloud.metrics.put, fleet.region, NAMESPACE, data)
+                except Exception:
+                    logger.exception("%d invocation metrics were not published", len(data))
+
+    def _serve(self, resource: Resource) -> ServedEndpoint:
+        key = (resource.region, resource.name)
+        if key not in self._endpoints:
+            log_arn = f"arn:aws:logs:{resource.region}:{self._account_id}:log-group:{log_group(resource.name)}"
+            self._endpoints[key] = ServedEndpoint(resource.name, resource.region, log_arn)
+            self._resources[key] = resource
+        return self._endpoints[key]
+
+    def _retained(self, resource: Resource, deployment: Deployment, request: Document) -> Deployment:
+        """The new deployment with the properties that the running endpoint keeps (UpdateEndpoint reference)."""
+        excluded = {item["VariantPropertyType"] for item in request.get("ExcludeRetainedVariantProperties") or ()}
+        running = Deployment.from_document(resource.private["deployment"])
+        properties = {
+            variant.name: {
+                name: value
+                for name, value in (("DesiredWeight", variant.weight), ("DesiredInstanceCount", variant.count))
+                if name not in excluded
+            }
+            for variant in running.variants
+        }
+        capture = deployment.capture if "DataCaptureConfig" in excluded else running.capture
+        return replace(deployment.resized(properties), capture=capture)
+
+    def _refuse_busy(self, resource: Resource) -> None:
+        if resource.status in {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}:
+            raise ValidationError(f'Cannot update in-progress endpoint "{resource.arn}".')
+
+    def _endpoint_folder(self, resource: Resource) -> Path:
+        return self._folder / resource.region / resource.name
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("work on an endpoint ended with an error", exc_info=task.exception())
+
+
+def _deployment_config(request: Document) -> Document:
+    return {"LastDeploymentConfig": request["DeploymentConfig"]} if request.get("DeploymentConfig") else {}

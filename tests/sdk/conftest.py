@@ -1,0 +1,50 @@
+"""Runs a script in an SDK's own virtual environment, as a user would: `sageyard run -- python script.py`."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import REPOSITORY, Server
+
+SCRIPTS = Path(__file__).parent / "scripts"
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def interpreter(version: int) -> str:
+    """The Python that has SageMaker SDK v2 or v3; `make test` makes both."""
+    default = REPOSITORY / f".venv-sdk{version}" / "bin" / "python"
+    return os.environ.get(f"SAGEYARD_SDK{version}_PYTHON", str(default))
+
+
+@pytest.fixture(scope="session")
+def run_script(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, str], dict[str, Any]]:
+    """Run a script under an SDK version; its REPORT, after asserting that it contacted loopback only."""
+
+    def run(version: int, name: str) -> dict[str, Any]:
+        folder = tmp_path_factory.mktemp(name)
+        hosts = folder / "hosts"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        environment |= {"CONTACTED_HOSTS": str(hosts), "PYTHONPATH": f"{SCRIPTS}{os.pathsep}{SCRIPTS / 'guard'}"}
+        port = server.url.rpartition(":")[2]
+        finished = subprocess.run(
+            [sys.executable, "-m", "sageyard", "run", "--port", port, "--state-dir", str(server.state_dir), "--",
+             interpreter(version), str(SCRIPTS / f"{name}.py"), str(folder)],
+            env=environment, capture_output=True, text=True, timeout=300, cwd=folder, check=False,
+        )  # fmt: skip
+        output = finished.stdout + finished.stderr
+        assert finished.returncode == 0, output[-6000:]
+        contacted = set(hosts.read_text().split())
+        assert contacted, "the guard saw no connection at all: it was not loaded"
+        assert contacted - LOOPBACK == set(), f"contacted {sorted(contacted - LOOPBACK)}"
+        line = next(line for line in finished.stdout.splitlines() if line.startswith("REPORT "))
+        report: dict[str, Any] = json.loads(line.removeprefix("REPORT "))
+        report["output"] = output
+        return report
+
+    return run
