@@ -7,9 +7,11 @@ import asyncio
 import logging
 import os
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sageyard.admin import Admin
 from sageyard.aws import open_cloud
@@ -26,6 +28,7 @@ from sageyard.resources.operations import Operations
 from sageyard.runners.process import ProcessRunner
 from sageyard.sagemaker import endpoint, job_definitions, monitoring_schedule, processing_job, tags, training_job
 from sageyard.serving.endpoint import EndpointHooks
+from sageyard.serving.front import InvocationProtocol
 from sageyard.settings import Settings
 from sageyard.store.resources import Resources
 from sageyard.wire import control, model
@@ -60,7 +63,11 @@ class Sageyard:
             [
                 training_job.family(TrainingJobHooks(*jobs)),
                 processing_job.family(ProcessingJobHooks(*jobs)),
-                endpoint.family(endpoint.ModelHooks(self.cloud.objects), self.endpoints),
+                endpoint.family(
+                    endpoint.ModelHooks(self.cloud.objects),
+                    self.endpoints,
+                    self.endpoints.update_weights_and_capacities,
+                ),
                 job_definitions.family(),
                 monitoring_schedule.family(self.schedules, self.engine),
                 tags.family(self.engine),
@@ -135,11 +142,13 @@ class Sageyard:
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; the state directory admits one server at a time."""
     logging.basicConfig(level=os.environ.get("SAGEYARD_LOG_LEVEL", "INFO"), format="%(levelname)s %(name)s %(message)s")
+    app = Sageyard(settings)
     uvicorn.run(
-        Sageyard(settings),
+        app,
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        # uvicorn calls this as it would call a protocol class
+        http=partial(InvocationProtocol, app.endpoints.router, settings.region, HttpToolsProtocol),  # type: ignore[arg-type]
         loop="auto",
         log_level="warning",
         access_log=False,

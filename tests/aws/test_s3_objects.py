@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import urllib.error
 import urllib.request
 import zlib
 
@@ -237,6 +238,23 @@ def test_an_operation_that_is_not_implemented_is_a_4xx_that_says_so(s3):
         s3.restore_object(Bucket="bucket", Key="k", RestoreRequest={"Days": 1})
     assert code_of(error) == ("NotImplemented", 400)
     assert "not implemented" in error.value.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("bucket/k", {"x-amz-content-sha256": "STREAMING-X", "x-amz-decoded-content-length": "many"}),
+        ("bucket?max-keys=many", {}),
+        ("bucket/k?partNumber=one&uploadId=x", {}),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_a_400(aws, s3, path, headers):
+    method, body = ("GET", None) if "max-keys" in path else ("PUT", b"0\r\n\r\n")
+    request = urllib.request.Request(f"{aws.url}/{path}", body, headers, method=method)
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(request, timeout=10)
+    assert 400 <= error.value.code < 500
+    assert b"<Code>" in error.value.read()
 
 
 def test_a_locked_version_cannot_be_deleted(s3):

@@ -68,12 +68,12 @@ def free_port() -> int:
     return port
 
 
-def measure(path: str, port: int, requests: int) -> dict[int, Result]:
+def measure(path: str, port: int, requests: int, method: str = "POST") -> dict[int, Result]:
     """One row of a CSV, at each number of connections."""
     body = ",".join(f"{v:.5f}" for v in np.random.default_rng(1).random(FEATURES)).encode()
-    url = f"http://127.0.0.1:{port}{path}"
-    uvloop.run(load(url, body, {"content-type": "text/csv"}, 4, 500))
-    return {n: uvloop.run(load(url, body, {"content-type": "text/csv"}, n, requests)) for n in (1, 8, 32)}
+    url, headers = f"http://127.0.0.1:{port}{path}", {"content-type": "text/csv"}
+    uvloop.run(load(url, body, headers, 4, 500, method))
+    return {n: uvloop.run(load(url, body, headers, n, requests, method)) for n in (1, 8, 32)}
 
 
 def main(requests: int = 10_000) -> int:
@@ -96,6 +96,8 @@ def main(requests: int = 10_000) -> int:
                 "SAGEMAKER_MODEL_SERVER_WORKERS": str(workers),
             }
             with running([sys.executable, entrypoint, "serve"], base, environment, port) as (pid, ready):
+                if workers == 1:
+                    results["this server, /ping"] = measure("/ping", port, requests, "GET")
                 results[f"XGBoost, {workers} worker{'s' * (workers > 1)}"] = measure("/invocations", port, requests)
                 memory = max(child.memory_info().rss for child in psutil.Process(pid).children())
                 print(f"{workers} worker(s): ready in {ready:.2f} s, {memory / 2**20:.0f} MB a worker")

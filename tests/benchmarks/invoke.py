@@ -110,14 +110,14 @@ def deploy(client: Any, name: str, image: str, capture: bool) -> None:
         ExecutionRoleArn="arn:aws:iam::123456789012:role/r",
         PrimaryContainer={
             "Image": f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{image}:1",
-            "ModelDataUrl": "s3://b/m",
+            "ModelDataUrl": "s3://bench-bucket/m",
         },
     )
     variant = {"VariantName": "v", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
     config = {
         "EnableCapture": capture,
         "InitialSamplingPercentage": 100,
-        "DestinationS3Uri": "s3://b/capture",
+        "DestinationS3Uri": "s3://bench-bucket/capture",
         "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
         "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"]},
     }
@@ -158,8 +158,8 @@ def captured(folder: Path) -> int:
 def main(image: str = "bare") -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        (folder / "s3" / "b").mkdir(parents=True)
-        (folder / "s3" / "b" / "m").write_bytes(model_archive(folder))
+        (folder / "s3" / "bench-bucket").mkdir(parents=True)
+        (folder / "s3" / "bench-bucket" / "m").write_bytes(model_archive(folder))
         (folder / "images" / "bare").mkdir(parents=True)
         (folder / "images" / "bare" / "image.toml").write_text(BARE_IMAGE)
         (folder / "images" / "bare" / "entrypoint.py").write_text(BARE_ENTRYPOINT)

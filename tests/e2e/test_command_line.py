@@ -41,13 +41,13 @@ def test_the_demo_names_the_two_changed_columns_and_leaves_nothing_running(tmp_p
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert "named exactly the 2 that changed" in finished.stdout
     page = report.read_text("utf-8")
-    assert "mean_radius" in page
+    assert "worst_radius" in page
     assert "worst_area" in page
     assert "<svg" in page
     assert "http" not in page, "the report must stand by itself"
     left = [
-        process.cmdline()
+        process.info["cmdline"]
         for process in psutil.process_iter(["cmdline"])
-        if process.pid not in before and "sageyard" in " ".join(process.info["cmdline"] or [])
+        if process.pid not in before and "sageyard-demo-" in " ".join(process.info["cmdline"] or [])
     ]
     assert left == []

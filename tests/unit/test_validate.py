@@ -18,7 +18,8 @@ def refusal(operation: str, request: Any) -> str:
 
 def test_a_missing_member_is_named_in_lower_camel_case() -> None:
     assert refusal("DescribeTrainingJob", {}) == (
-        "1 validation error detected: Value null at 'trainingJobName' failed to satisfy constraint: Member must not be null"
+        "1 validation error detected: Value null at 'trainingJobName' failed to satisfy constraint: "
+        "Member must not be null"
     )
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from sklearn.datasets import load_breast_cancer
 
 REQUIRED_RECALL = 0.95
-CHANGED_UNITS = {"mean radius": 10.0, "worst area": 0.01}
-"""What the replaced instrument does: one length in 1/10 mm instead of mm, one area in cm² instead of mm²."""
+CHANGED_UNITS = {"worst radius": 10.0, "worst area": 100.0}
+"""What the replaced instrument does: it reports this length in 1/10 mm and this area in 1/100 mm²."""
 
 Table = list[tuple[int, tuple[float, ...]]]
 """Rows of (label: 1 malignant, measurements in column order)."""
@@ -84,7 +84,7 @@ def to_csv(table: Table, columns: tuple[str, ...] | None = None, *, label: bool 
     return text.getvalue()
 
 
-def recall(table: Table, scores: list[float], threshold: float) -> float:
-    """Share of the malignant rows whose score reaches the threshold."""
-    found = [score >= threshold for (label, _), score in zip(table, scores, strict=True) if label]
-    return sum(found) / len(found)
+def quality(table: Table, scores: list[float], threshold: float) -> tuple[float, float]:
+    """Recall (share of the malignant rows that are called so) and precision (share of the calls that are right)."""
+    called = [label for (label, _), score in zip(table, scores, strict=True) if score >= threshold]
+    return sum(called) / sum(label for label, _ in table), sum(called) / max(1, len(called))

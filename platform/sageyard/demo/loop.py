@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sageyard.demo.account import ANALYZER, INSTANCE, ROLE, XGBOOST, Account, StepFailedError, wait
-from sageyard.demo.dataset import REQUIRED_RECALL, Study, Table, create_database, extract, recall, to_csv
+from sageyard.demo.dataset import REQUIRED_RECALL, Study, Table, create_database, extract, quality, to_csv
 from sageyard.demo.dataset import with_changed_units as changed
 
 BUCKET = "s3://sageyard-demo"
@@ -32,6 +32,7 @@ class Hour:
     title: str
     rows: int
     recall: float
+    precision: float
     message: str = ""
     violations: dict[str, str] = field(default_factory=dict)
     distances: dict[str, float] = field(default_factory=dict)
@@ -199,7 +200,7 @@ class Loop:
         """An hour of traffic, then the execution that the schedule starts at the full hour."""
         with self.step(f"{title}: {len(table)} requests"):
             scores = [self._invoke(row, f"{len(self.outcome.hours)}-{number}") for number, row in enumerate(table)]
-            hour = Hour(title, len(table), recall(table, scores, threshold))
+            hour = Hour(title, len(table), *quality(table, scores, threshold))
         with self.step("Monitor: the next full hour"):
             self._wait_for_captures(len(table))
             self.account.next_hour()
@@ -247,7 +248,7 @@ class Loop:
                 stop.set()
                 load.join()
             self.account.next_hour()
-            self._execution(Hour("update", 0, 0.0))
+            self._execution(Hour("update", 0, 0.0, 0.0))
             if self.outcome.update_failures:
                 raise StepFailedError(f"{self.outcome.update_failures} requests failed during the update")
 
@@ -286,7 +287,10 @@ class Loop:
             listed = account.sagemaker.list_monitoring_executions(
                 MonitoringScheduleName=SCHEDULE, SortBy="ScheduledTime", SortOrder="Descending"
             )["MonitoringExecutionSummaries"]
-            if len(listed) > self.executions and listed[0]["MonitoringExecutionStatus"] not in {"Pending", "InProgress"}:
+            if len(listed) > self.executions and listed[0]["MonitoringExecutionStatus"] not in {
+                "Pending",
+                "InProgress",
+            }:
                 break
             if time.monotonic() > deadline:
                 raise StepFailedError(f"no execution of {SCHEDULE} ended within 60 s: {listed}")

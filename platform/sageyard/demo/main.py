@@ -55,12 +55,12 @@ def run(report: Path, *, keep: bool = False) -> int:
 def summary(outcome: Outcome) -> Table:
     """The story in one table."""
     table = Table(title="The loop")
-    for name in ("hour", "requests", "recall of malignant", "violations"):
+    for name in ("hour", "requests", "recall", "precision", "violations"):
         table.add_column(name)
     for hour in outcome.hours:
         found = ", ".join(sorted(hour.violations)) or "none"
         style = "red" if hour.violations else "green"
-        table.add_row(hour.title, str(hour.rows), f"{hour.recall:.1%}", f"[{style}]{found}[/]")
+        table.add_row(hour.title, str(hour.rows), f"{hour.recall:.1%}", f"{hour.precision:.1%}", f"[{style}]{found}[/]")
     return table
 
 

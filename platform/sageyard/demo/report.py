@@ -31,8 +31,8 @@ def html(outcome: Outcome) -> str:
         _evaluations(outcome),
         "<h2>Hours</h2>",
         _hours(outcome),
-        "<h2>Recall, hour by hour</h2>",
-        _recalls(outcome.hours),
+        "<h2>Quality, hour by hour</h2>",
+        _quality(outcome.hours),
     ]
     if drifted is not None:
         threshold = _threshold(outcome.constraints)
@@ -64,24 +64,33 @@ def _evaluations(outcome: Outcome) -> str:
 def _hours(outcome: Outcome) -> str:
     rows = "".join(
         f"<tr><td>{escape(hour.title)}<td class=n>{hour.rows}<td class=n>{hour.recall:.1%}"
-        f"<td class={'bad' if hour.violations else 'ok'}>{escape(', '.join(sorted(hour.violations)) or 'none')}"
+        f"<td class=n>{hour.precision:.1%}<td class={'bad' if hour.violations else 'ok'}>{escape(', '.join(sorted(hour.violations)) or 'none')}"
         for hour in outcome.hours
     )
     update = f"Endpoint update: {outcome.update_requests} requests meanwhile, {outcome.update_failures} failed."
-    return f"<table><tr><th>hour<th>requests<th>recall<th>violations{rows}</table><p>{update}</p>"
+    return f"<table><tr><th>hour<th>requests<th>recall<th>precision<th>violations{rows}</table><p>{update}</p>"
 
 
-def _recalls(hours: list[Hour]) -> str:
+def _quality(hours: list[Hour]) -> str:
+    """Recall and precision side by side, hour by hour; the dashed line is the criterion for recall."""
     width, height, step = 640, 220, 640 / max(1, len(hours))
     rule = height - REQUIRED_RECALL * height
+
+    def bar(left: float, value: float, style: str, name: str) -> str:
+        top, middle = height - value * height, left + step * 0.15
+        return (
+            f"<rect class={style} x={left:.0f} y={top:.1f} width={step * 0.3:.0f} height={value * height:.1f} />"
+            f"<text x={middle:.0f} y={height + 18} text-anchor=middle>{name} {value:.0%}</text>"
+        )
+
     bars = "".join(
-        f"<rect class={'hot' if hour.recall < REQUIRED_RECALL else 'bar'} x={n * step + step * 0.25:.0f}"
-        f" y={height - hour.recall * height:.1f} width={step / 2:.0f} height={hour.recall * height:.1f} />"
-        f"<text x={n * step + step / 2:.0f} y={height + 18} text-anchor=middle>hour {n + 1}: {hour.recall:.1%}</text>"
+        bar(n * step + step * 0.15, hour.recall, "bar" if hour.recall >= REQUIRED_RECALL else "hot", "recall")
+        + bar(n * step + step * 0.5, hour.precision, "now", "precision")
+        + f"<text x={n * step + step * 0.48:.0f} y={height + 36} text-anchor=middle>hour {n + 1}</text>"
         for n, hour in enumerate(hours)
     )
     return (
-        f"<svg viewBox='0 -10 {width} {height + 40}' width={width} role=img aria-label='recall per hour'>{bars}"
+        f"<svg viewBox='0 -10 {width} {height + 52}' width={width} role=img aria-label='quality per hour'>{bars}"
         f"<line class=rule x1=0 x2={width} y1={rule:.1f} y2={rule:.1f} />"
         f"<line class=axis x1=0 x2={width} y1={height} y2={height} /></svg>"
     )

@@ -5,6 +5,7 @@ import asyncio
 from sageyard.cloud import ObjectNotFoundError, Objects, split_s3_uri
 from sageyard.errors import ValidationError
 from sageyard.resources.family import Family
+from sageyard.resources.operations import Function
 from sageyard.resources.spec import Context, Document, Hooks, Reference
 
 
@@ -35,7 +36,7 @@ class ModelHooks(Hooks):
             ) from None
 
 
-def family(model_hooks: Hooks, endpoint_hooks: Hooks) -> Family:
+def family(model_hooks: Hooks, endpoint_hooks: Hooks, update_weights_and_capacities: Function) -> Family:
     """'Could not find …' and 'Cannot create already existing …' are matched by both SageMaker SDKs (sdk.md 5.1)."""
     return Family(
         overrides={
@@ -54,5 +55,6 @@ def family(model_hooks: Hooks, endpoint_hooks: Hooks) -> Family:
                 "hooks": endpoint_hooks,
                 "grade": "runs",
             },
-        }
+        },
+        functions={"UpdateEndpointWeightsAndCapacities": (update_weights_and_capacities, "runs")},
     )

@@ -71,6 +71,7 @@ class EndpointHooks(Hooks):
         self._endpoints: Endpoints = {}
         self._resources: dict[tuple[str, str], Resource] = {}
         self._fleets: set[Fleet] = set()
+        self._retirements: dict[Fleet, asyncio.Task[None]] = {}
         self._updates: dict[tuple[str, str], Deployment] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._publisher: asyncio.Task[None] | None = None
@@ -84,6 +85,7 @@ class EndpointHooks(Hooks):
 
     async def close(self) -> None:
         """Stop every fleet; deliver captured data, logs and metrics. The rows stay as they are, to come back."""
+        self._spools.give_up_retrying()
         for endpoint in self._endpoints.values():
             endpoint.fleet = None
         self._endpoints.clear()
@@ -95,6 +97,7 @@ class EndpointHooks(Hooks):
         await asyncio.gather(*(fleet.stop(CLOSE_GRACE) for fleet in self._fleets))
         await self._put_metrics(everything=True)
         self._fleets.clear()
+        self._retirements.clear()
         await self._spools.close()
 
     async def resume(self, resource: Resource) -> None:
@@ -104,8 +107,7 @@ class EndpointHooks(Hooks):
 
     async def flush(self, region: str, endpoint_name: str) -> None:
         """Deliver what an endpoint has captured so far: whoever reads it next finds all of it in S3."""
-        fleets = [fleet for fleet in self._fleets if (fleet.region, fleet.endpoint_name) == (region, endpoint_name)]
-        await asyncio.gather(*(fleet.flush() for fleet in fleets))
+        await asyncio.gather(*(fleet.flush() for fleet in self._fleets_of(region, endpoint_name)))
 
     # hooks
 
@@ -219,7 +221,9 @@ class EndpointHooks(Hooks):
                 name = resource.document["PendingDeploymentSummary"]["EndpointConfigName"]
                 deployment = await read_deployment(self._api(), name, resource.region)
             fleet = await self._launch(resource, deployment)
-        except FAILURES as error:
+        except Exception as error:  # whatever it is, the old fleet still serves
+            if not isinstance(error, FAILURES):
+                logger.exception("update of endpoint %s", resource.name)
             resource.save(
                 status="InService",
                 private={"update": None},
@@ -238,14 +242,14 @@ class EndpointHooks(Hooks):
             FailureReason=None,
         )
         if old is not None:
-            self._spawn(self._retire(old))
+            self._retiring(old)
 
     async def _resize(self, resource: Resource, fleet: Fleet, deployment: Deployment) -> None:
         before = fleet.deployment
         failure = None
         try:
             await fleet.resize(deployment)
-        except DeploymentError as error:
+        except FAILURES as error:
             failure = str(error)[:REASON_LENGTH]
             await fleet.resize(before)
         resource.save(status="InService", private={"deployment": fleet.deployment.to_document()}, FailureReason=failure)
@@ -253,9 +257,9 @@ class EndpointHooks(Hooks):
     async def _remove(self, resource: Resource) -> None:
         endpoint = self._endpoints.pop((resource.region, resource.name), None)
         self._resources.pop((resource.region, resource.name), None)
-        if endpoint is not None and endpoint.fleet is not None:
-            fleet, endpoint.fleet = endpoint.fleet, None
-            await self._retire(fleet)
+        if endpoint is not None:
+            endpoint.fleet = None
+        await asyncio.gather(*(self._retiring(fleet) for fleet in self._fleets_of(resource.region, resource.name)))
         await asyncio.to_thread(shutil.rmtree, self._endpoint_folder(resource), True)
         resource.remove()
 
@@ -276,12 +280,22 @@ class EndpointHooks(Hooks):
         self._fleets.add(fleet)
         return fleet
 
+    def _fleets_of(self, region: str, endpoint_name: str) -> list[Fleet]:
+        return [fleet for fleet in self._fleets if (fleet.region, fleet.endpoint_name) == (region, endpoint_name)]
+
+    def _retiring(self, fleet: Fleet) -> asyncio.Task[None]:
+        """The task that drains and stops a fleet, begun if need be."""
+        if fleet not in self._retirements:
+            self._retirements[fleet] = self._spawn(self._retire(fleet))
+        return self._retirements[fleet]
+
     async def _retire(self, fleet: Fleet) -> None:
         await fleet.drain()
         await fleet.stop()
         await self._put_metrics(everything=True, fleets=[fleet])
-        self._fleets.discard(fleet)
         await asyncio.to_thread(shutil.rmtree, fleet.folder, True)
+        self._fleets.discard(fleet)
+        self._retirements.pop(fleet, None)
 
     async def _publish_metrics(self) -> None:
         while True:

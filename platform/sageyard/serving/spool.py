@@ -10,6 +10,7 @@ while one watches.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -36,7 +37,7 @@ class SpoolFolder:
         self._objects = objects
         self._deliveries: set[asyncio.Task[None]] = set()
         self._one_at_a_time = asyncio.Semaphore(1)
-        self._closing = False
+        self._closing = asyncio.Event()
 
     def recover(self) -> None:
         """Deliver what a former process left behind, in the background; call before anything is captured."""
@@ -52,13 +53,15 @@ class SpoolFolder:
         task.add_done_callback(self._deliveries.discard)
         return task
 
+    def give_up_retrying(self) -> None:
+        """The server ends: a delivery that fails from now on is left to the next start."""
+        self._closing.set()
+
     async def close(self) -> None:
-        """Wait for running deliveries; those that fail now are left to the next start."""
-        self._closing = True
-        try:
-            await asyncio.gather(*self._deliveries)
-        finally:
-            self._closing = False
+        """Wait for running deliveries."""
+        self.give_up_retrying()
+        await asyncio.gather(*self._deliveries)
+        self._closing.clear()
 
     async def _deliver(self, path: Path) -> None:
         for delay in (*RETRY_DELAYS, None):
@@ -66,11 +69,12 @@ class SpoolFolder:
                 async with self._one_at_a_time:
                     await asyncio.to_thread(self._put, path)
             except Exception as error:
-                if delay is None or self._closing:
+                if delay is None or self._closing.is_set():
                     logger.warning("captured data in %s is kept for the next start: %r", path, error)
                     return
                 logger.info("captured data in %s not delivered, trying again in %g s: %r", path, delay, error)
-                await asyncio.sleep(delay)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), delay)
             else:
                 return
 

@@ -25,12 +25,12 @@ def model_fn(model_dir):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--C", type=float)
+    parser.add_argument("--strength", type=float)
     parser.add_argument("--train", default=os.environ["SM_CHANNEL_TRAIN"])
     parser.add_argument("--model-dir", default=os.environ["SM_MODEL_DIR"])
     args = parser.parse_args()
     table = numpy.loadtxt(os.path.join(args.train, "train.csv"), delimiter=",")
-    model = LogisticRegression(C=args.C).fit(table[:, 1:], table[:, 0])
+    model = LogisticRegression(C=args.strength).fit(table[:, 1:], table[:, 0])
     print(f"accuracy={model.score(table[:, 1:], table[:, 0]):.4f};")
     joblib.dump(model, os.path.join(args.model_dir, "model.joblib"))
 """
@@ -70,7 +70,7 @@ estimator = SKLearn(
     framework_version="1.2-1",
     role=role,
     instance_type="ml.m5.large",
-    hyperparameters={"C": 0.5},
+    hyperparameters={"strength": 0.5},
     metric_definitions=[{"Name": "accuracy", "Regex": "accuracy=([0-9.]+);"}],
 )
 estimator.fit({"train": f"s3://{bucket}/v2sk/train"})
@@ -78,7 +78,7 @@ job = estimator.latest_training_job.describe()
 report["training_status"] = job["TrainingJobStatus"]
 report["metrics"] = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
 predictor = estimator.deploy(initial_instance_count=1, instance_type="ml.m5.large")
-test = list(rows(50, 9))
+test = list(rows(200, 9))
 answers = predictor.predict(numpy.array([row[1:] for row in test]))
 report["accuracy"] = float((answers == numpy.array([row[0] for row in test])).mean())
 predictor.delete_endpoint()
@@ -89,7 +89,7 @@ failing = SKLearn(
     framework_version="1.2-1",
     role=role,
     instance_type="ml.m5.large",
-    hyperparameters={"C": "none"},
+    hyperparameters={"strength": "none"},
 )
 try:
     failing.fit({"train": f"s3://{bucket}/v2sk/train"})

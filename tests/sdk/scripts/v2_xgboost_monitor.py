@@ -85,7 +85,7 @@ monitor.create_monitoring_schedule(
 def traffic(shift, seed):
     test = list(rows(120, seed, shift))
     answers = [float(predictor.predict(csv([row], label=False).strip())[0][0]) for row in test]
-    return sum((answer > 0.5) == bool(row[0]) for answer, row in zip(answers, test)) / len(test)
+    return sum((answer > 0.5) == bool(row[0]) for answer, row in zip(answers, test, strict=True)) / len(test)
 
 
 def next_hour():

@@ -49,16 +49,17 @@ class S3Wire:
         """Answer one request."""
         request = S3Request.of(scope, region)
         try:
-            answer = await self._answer(request, receive)
+            try:
+                answer = await self._answer(request, receive)
+            except (LookupError, ValueError) as error:
+                log.exception("%s %s/%s", request.method, request.bucket, request.key)
+                message = f"The request has a value that cannot be read: {error}"
+                raise S3Error("InvalidArgument", message) from error
         except S3Error as error:
             headers = {"content-type": "application/xml", **error.headers}
             answer = Answer(error.http_status, headers, b"" if request.method == "HEAD" else error.document())
         except ClientGoneError:
             return
-        except (LookupError, ValueError) as error:
-            log.exception("%s %s/%s", request.method, request.bucket, request.key)
-            refused = S3Error("InvalidArgument", f"The request has a value that cannot be read: {error}")
-            answer = Answer(400, {"content-type": "application/xml"}, refused.document())
         await self._send(answer, send)
 
     async def _answer(self, request: S3Request, receive: Receive) -> Answer:
@@ -111,7 +112,7 @@ class S3Wire:
                 text = "You did not provide the number of bytes specified by the Content-Length HTTP header"
                 raise S3Error("IncompleteBody", text)
             checksums = writer.digests.finish(decoder.trailers if decoder else {})
-        except S3Error:
+        except (S3Error, ValueError):
             writer.abort()
             if more:
                 await drain(receive)

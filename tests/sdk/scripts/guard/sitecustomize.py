@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 WATCHED = {"socket.connect", "socket.getaddrinfo", "socket.sendto"}
 
@@ -12,7 +13,7 @@ def _watch(event, args):
         host = target[0] if isinstance(target, tuple) else target
         if isinstance(host, bytes):
             host = host.decode("ascii", "replace")
-        with open(os.environ["CONTACTED_HOSTS"], "a") as seen:
+        with Path(os.environ["CONTACTED_HOSTS"]).open("a") as seen:
             seen.write(f"{host}\n")
 
 
