@@ -121,7 +121,21 @@ def test_identifiers_that_the_server_makes_up_are_described_back(tmp_path: Path)
             SubnetIds=["subnet-1"], VpcId="vpc-1",
         )  # fmt: skip
         domain = created["DomainArn"].rpartition("/")[2]
-        assert (await server.call("DescribeDomain", DomainId=domain))["Status"] == "InService"
+        assert (await server.call("DescribeDomain", DomainId=domain))["DomainName"] == "d"
+
+    drive(tmp_path, scenario)
+
+
+def test_what_has_no_work_behind_it_settles_when_the_clock_is_moved(tmp_path: Path) -> None:
+    async def scenario(server: Server) -> None:
+        server.clock = server.engine.specs["Hub"].hooks.clock = ShiftedClock(-1000)  # type: ignore[attr-defined]
+        await server.call("CreateHub", HubName="h", HubDescription="d")
+        assert (await server.call("DescribeHub", HubName="h"))["HubStatus"] == "Creating"
+        server.clock.advance(1001)
+        row = server.store.get("Hub", "us-east-1", "h")
+        assert row is not None
+        await server.engine.wait_for_change(row, 5)
+        assert (await server.call("DescribeHub", HubName="h"))["HubStatus"] == "InService"
 
     drive(tmp_path, scenario)
 
@@ -132,7 +146,12 @@ def test_a_job_that_nothing_runs_is_recorded_as_failed_with_the_reason(tmp_path:
             "CreateCompilationJob", CompilationJobName="c", RoleArn=ROLE,
             OutputConfig={"S3OutputLocation": "s3://b/k"}, StoppingCondition={"MaxRuntimeInSeconds": 60},
         )  # fmt: skip
-        assert (await server.call("DescribeCompilationJob", CompilationJobName="c"))["CompilationJobStatus"] == "FAILED"
+        row = server.store.get("CompilationJob", "us-east-1", "c")
+        assert row is not None
+        await server.engine.wait_for_change(row, 5)
+        described = await server.call("DescribeCompilationJob", CompilationJobName="c")
+        assert described["CompilationJobStatus"] == "FAILED"
+        assert described["FailureReason"] == "Sageyard records compilation jobs but does not run them yet."
 
     drive(tmp_path, scenario)
 

@@ -64,11 +64,17 @@ def _evaluations(outcome: Outcome) -> str:
 def _hours(outcome: Outcome) -> str:
     rows = "".join(
         f"<tr><td>{escape(hour.title)}<td class=n>{hour.rows}<td class=n>{hour.recall:.1%}"
-        f"<td class=n>{hour.precision:.1%}<td class={'bad' if hour.violations else 'ok'}>{escape(', '.join(sorted(hour.violations)) or 'none')}"
+        f"<td class=n>{hour.precision:.1%}{_violations(hour)}"
         for hour in outcome.hours
     )
     update = f"Endpoint update: {outcome.update_requests} requests meanwhile, {outcome.update_failures} failed."
-    return f"<table><tr><th>hour<th>requests<th>recall<th>precision<th>violations{rows}</table><p>{update}</p>"
+    head = "<tr><th>hour<th>requests<th>recall<th>precision<th>violations"
+    return f"<table>{head}{rows}</table><p>{update}</p>"
+
+
+def _violations(hour: Hour) -> str:
+    named = escape(", ".join(sorted(hour.violations)) or "none")
+    return f"<td class={'bad' if hour.violations else 'ok'}>{named}"
 
 
 def _quality(hours: list[Hour]) -> str:

@@ -5,7 +5,6 @@ extractor); what the names do not tell is overridden by the family files in `sag
 """
 
 import re
-from dataclasses import replace
 
 from sageyard.resources.spec import ResourceSpec
 from sageyard.wire.model import ServiceModel, Shape
@@ -59,15 +58,6 @@ def _spec(model: ServiceModel, kind: str) -> ResourceSpec:
         not_found_code="ResourceNotFound" if "ResourceNotFound" in errors else "ValidationException",
         exists_code=exists_code or "ValidationException",
     )
-
-
-def at_rest(model: ServiceModel, spec: ResourceSpec) -> ResourceSpec:
-    """The specification of a type with no behaviour behind it: a record that settles at once, and truthfully.
-
-    What AWS provisions (a domain, an image) is recorded as ready; a job that nothing runs is recorded as failed.
-    """
-    job = f"Stop{spec.kind}" in model.operations and bool(spec.failed_status)
-    return replace(spec, initial_status=spec.failed_status if job else spec.success_status, update_status="")
 
 
 def _status(model: ServiceModel, kind: str, answer: Shape) -> tuple[str | None, list[str]]:

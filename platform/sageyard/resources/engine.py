@@ -53,8 +53,6 @@ class Engine:
         now, status = self.clock.now(), spec.initial_status
         if spec.status_member in document:
             status = str(document.pop(spec.status_member))  # an Action's status is its creator's to say
-        elif status and status == spec.failed_status:
-            document["FailureReason"] = f"Sageyard records {spec.noun}s but does not run them yet."
         row = Row(spec.kind, context.region, "/".join(identity), arn, status, now, now, document, {})
         try:
             row = self.store.insert(row, [(tag["Key"], tag["Value"]) for tag in tags])
@@ -105,9 +103,6 @@ class Engine:
         """Stop a running job; refused where it has ended, as AWS does."""
         row = self.find(spec, request, context.region)
         if row.status in spec.settled:
-            if spec.grade == "stored only" and "Stopped" in spec.statuses:
-                StoredResource(self, row).save(status="Stopped")
-                return self.document(row)
             raise ValidationError(spec.not_stoppable.format(noun=spec.noun, status=row.status, name=row.name))
         resource = StoredResource(self, row)
         if row.status != spec.stop_status:

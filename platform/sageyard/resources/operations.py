@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from sageyard.errors import AwsError, UnknownOperationError
-from sageyard.resources.derive import at_rest, listed_kind
+from sageyard.resources.derive import listed_kind
 from sageyard.resources.engine import Engine
 from sageyard.resources.spec import Context, Document, Grade, Hooks, ResourceSpec
+from sageyard.resources.timed import timed
 from sageyard.wire.model import ServiceModel
 from sageyard.wire.project import completed, project
 from sageyard.wire.validate import Validator
@@ -42,7 +43,7 @@ class Operations:
         self.validator = Validator(model)
         for kind, spec in engine.specs.items():
             if spec.grade == "stored only":
-                engine.specs[kind] = at_rest(model, spec)
+                engine.specs[kind] = timed(model, spec, engine.clock)
         self.table = {name: self._behind(name, functions) for name in model.operations}
 
     async def call(self, operation: str, request: Document, *, region: str) -> Document:

@@ -89,6 +89,8 @@ def _unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, root: Path) ->
     name = PurePosixPath(member.name)
     if name.is_absolute() or ".." in name.parts:
         raise ArtifactError(f"member {member.name!r} leads outside the model folder")
+    if member.isdir() and not name.parts:
+        return  # the folder itself: `tar -C folder .` lists it as ".", the SDKs' repacked models as ""
     path = root / name
     if not path.parent.resolve().is_relative_to(root):
         raise ArtifactError(f"member {member.name!r} leads outside the model folder through a link")

@@ -125,9 +125,8 @@ class App:
             Random(7),
             invocation_timeout=timeout,
         )
-        family = endpoint.family(Hooks(), self.hooks)
+        family = endpoint.family(Hooks(), self.hooks, self.hooks.update_weights_and_capacities)
         functions = install(self.engine, [family])
-        functions["UpdateEndpointWeightsAndCapacities"] = (self.hooks.update_weights_and_capacities, "runs")
         self.operations = Operations(service, self.engine, functions)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

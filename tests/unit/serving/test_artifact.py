@@ -50,6 +50,17 @@ def test_files_folders_and_inner_links_are_unpacked(tmp_path: Path, target: Path
     assert os.access(target / "code" / "run.sh", os.X_OK)
 
 
+@pytest.mark.parametrize("name", [".", "/"])  # `tar -C folder .`; the SDKs' repacked models: add(folder, arcname="/")
+def test_an_archive_that_lists_its_own_folder_is_unpacked(tmp_path: Path, target: Path, name: str) -> None:
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    (packed / "model.bin").write_bytes(b"weights")
+    with tarfile.open(tmp_path / "m.tar.gz", "w:gz") as tar:
+        tar.add(packed, arcname=name)
+    unpack(tmp_path / "m.tar.gz", target)
+    assert (target / "model.bin").read_bytes() == b"weights"
+
+
 @pytest.mark.parametrize(
     ("members", "message"),
     [
