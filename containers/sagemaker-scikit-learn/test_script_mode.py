@@ -3,13 +3,17 @@
 import io
 import json
 import signal
+import subprocess
+import sys
 import tarfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from socket import create_connection, create_server
 
 import boto3
 import numpy as np
 import pytest
-from moto.server import ThreadedMotoServer
 
 IMAGE = "sagemaker-scikit-learn"
 TRAIN = """
@@ -56,18 +60,29 @@ def archive(path: Path, files: dict[str, str]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def s3():
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    environment = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+def s3() -> Iterator[dict[str, str]]:
+    """Variables of an S3 in a process of its own: other tests load moto into this one."""
+    with create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            create_connection(("127.0.0.1", port)).close()
+            break
+        except OSError:
+            assert time.monotonic() < deadline, "moto_server did not start within 30 s"
+            time.sleep(0.05)
+    yield {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
-    yield environment
-    server.stop()
+    server.terminate()
+    server.wait(10)
 
 
 @pytest.fixture
