@@ -1,6 +1,6 @@
 """The inference server (XGBoost, 100 trees) against a bare uvicorn app that says ok, in one run.
 
-    python tests/benchmarks/inference_server.py [requests]
+    python -m tests.benchmarks.inference_server [requests]
 
 Prints throughput and latency at 1, 8 and 32 connections, the time until /ping answers, and the memory of a worker.
 The load generator shares the machine with what it measures.
@@ -14,12 +14,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from socket import create_connection, create_server
+from socket import create_connection
 
 import numpy as np
 import psutil
 import uvloop
-from load import Result, load
+
+from tests.benchmarks.load import Result, load
+from tests.conftest import free_port
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 FEATURES = 30
@@ -59,13 +61,6 @@ def running(command: list[str], folder: Path, environment: dict[str, str], port:
     finally:
         process.terminate()
         process.wait(30)
-
-
-def free_port() -> int:
-    """A port that nobody listens on at the moment."""
-    with create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 def measure(path: str, port: int, requests: int, method: str = "POST") -> dict[int, Result]:

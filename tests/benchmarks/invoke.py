@@ -1,205 +1,193 @@
-"""InvokeEndpoint against the container directly: throughput, added latency, and data capture under load.
+"""InvokeEndpoint through the server against the container's own port: throughput, added latency, data capture.
 
-Run as `python tests/benchmarks/invoke.py [image repository]`. One endpoint with one instance and XGBoost of 100 trees;
-the same body goes to the container's own port and through the router, in turns, from the same load generator in a
-process of its own. Without an argument the container is a bare uvicorn server; `sagemaker-xgboost` is the built-in one.
+    python -m tests.benchmarks --only invoke
+
+XGBoost of 100 trees, trained by a training job, one instance. The same bytes go both ways in turns, from the same
+load generator, which is this process and does nothing else meanwhile. Medians of the rounds.
 """
 
 import contextlib
-import io
-import os
-import socket
-import subprocess
-import sys
-import tarfile
+import json
+import random
+import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-import boto3
 import psutil
+import uvloop
 
-HERE = Path(__file__).parent
-SERVER = HERE.parent / "unit" / "serving" / "server.py"
-CONTAINERS = HERE.parents[1] / "containers"
+from tests.benchmarks.figures import Figure, Scale, at_most, times
+from tests.benchmarks.load import Result, load
+from tests.conftest import ROLE, Server, start_server
+
+TITLE = "InvokeEndpoint, XGBoost of 100 trees"
+BESIDE = "container directly"
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+BUCKET = "bench-invoke"
+FEATURES = 30
 ROUNDS = 3
-CONNECTIONS = 32
-REQUESTS = 12_000
-ROW = b",".join(b"%.4f" % (0.1 * number) for number in range(30))
-HEADERS = {"content-type": "text/csv"}
-
-BARE_IMAGE = 'name = "bare"\nrepositories = ["bare"]\nentrypoint = ["python", "entrypoint.py"]\ncommand = []\n'
-BARE_ENTRYPOINT = """
-import os
-import numpy
-import uvicorn
-import xgboost
-
-booster = xgboost.Booster(model_file=os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml") + "/model/xgboost-model.json")
-booster.set_param("nthread", 1)
+CONNECTIONS = (2, 8, 32)
+PACE = 3000
+ROW = ",".join(f"{0.1 * number:.4f}" for number in range(FEATURES)).encode()
+HEADERS = {
+    "content-type": "text/csv",
+    "authorization": "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/sagemaker/aws4_request, "
+    "SignedHeaders=content-type;host;x-amz-date, Signature=0",
+}
 
 
-async def app(scope, receive, send):
-    if scope["type"] != "http":
-        return
-    body = (await receive())["body"]
-    answer = b""
-    if body:
-        row = numpy.fromstring(body, sep=",", dtype=numpy.float32).reshape(1, -1)
-        answer = b"%f" % booster.inplace_predict(row)[0]
-    headers = [(b"content-type", b"text/csv"), (b"content-length", b"%d" % len(answer))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": answer})
+def measure(scale: Scale) -> Sequence[Figure]:
+    """Two endpoints of one model, the second with capture of every request."""
+    with tempfile.TemporaryDirectory() as state:
+        server = start_server(Path(state))
+        try:
+            client = server.client("sagemaker")
+            train(server, client)
+            with endpoint(client, "plain", capture=False) as url:
+                ways = (f"{server.url}{url}", f"http://127.0.0.1:{container_port(server)}/invocations")
+                figures = [*latency(ways, scale), *throughput(ways, scale)]
+            with endpoint(client, "capturing", capture=True) as url:
+                return [*figures, *captured(server, f"{server.url}{url}", scale)]
+        finally:
+            server.stop()
 
 
-uvicorn.run(app, port=int(os.environ["SAGEMAKER_BIND_TO_PORT"]), log_level="warning", lifespan="off")
-"""
+def latency(ways: tuple[str, str], scale: Scale) -> list[Figure]:
+    """With one client: nothing waits, so the difference is what the server's own work takes."""
+    for way in ways:
+        ask(way, 4, 500)
+    through, direct = rounds(ways, 1, scale.of(1000, 3000))
+    figures = []
+    for name, goal in (("p50", 0.3), ("p99", 1.0)):
+        ours, theirs = (statistics.median(getattr(each, name) for each in side) for side in (through, direct))
+        figures.append(Figure(f"{name}, 1 client", f"{ours:.3f} ms", f"{theirs:.3f} ms", f"{ours / theirs:.2f} x"))
+        figures.append(at_most(f"{name} added, 1 client", ours - theirs, goal, "ms"))
+    return figures
 
 
-def model_archive(folder: Path) -> bytes:
-    """A trained booster as model.tar.gz, under the names that both containers read."""
-    import numpy
-    import xgboost
+def throughput(ways: tuple[str, str], scale: Scale) -> list[Figure]:
+    """At several numbers of connections."""
+    figures = []
+    for connections in CONNECTIONS:
+        through, direct = rounds(ways, connections, scale.of(2000, 8000))
+        ours, theirs = (statistics.median(each.throughput for each in side) for side in (through, direct))
+        figures.append(times(f"throughput, {connections} connections", ours, theirs, "/s", 0.9))
+    return figures
 
-    generator = numpy.random.default_rng(1)
-    rows = generator.normal(size=(500, 30))
-    data = xgboost.DMatrix(rows, (rows.sum(axis=1) > 0).astype(int))
-    booster = xgboost.train({"objective": "binary:logistic", "max_depth": 5, "nthread": 1}, data, 100)
-    booster.save_model(folder / "xgboost-model.json")
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        tar.add(folder / "xgboost-model.json", "xgboost-model.json")
-        if CONTAINERS.joinpath("sagemaker-xgboost").exists():
-            tar.add(folder / "xgboost-model.json", "xgboost-model")
-    return buffer.getvalue()
+
+def captured(server: Server, url: str, scale: Scale) -> list[Figure]:
+    """Requests at a fixed pace; then every answer is looked for in S3, by its event id."""
+    warm = ask(url, 4, 500)
+    paced = ask(url, 32, PACE * scale.of(3, 10), rate=PACE)
+    answered = warm.requests + paced.requests
+    records, ids = delivered(server, answered)
+    return [
+        Figure(
+            f"with capture 100%, offered {PACE:,}/s",
+            f"{paced.throughput:,.0f} /s",
+            goal=f"≥ {PACE:,} /s",
+            met=paced.throughput > 0.99 * PACE,
+        ),
+        Figure("p50, p99 at that pace", f"{paced.p50:.2f}, {paced.p99:.2f} ms"),
+        Figure(
+            f"captured in S3, of {answered:,} answered",
+            f"{records:,}" + (f", {records - ids} twice" if records != ids else ""),
+            goal="all, once",
+            met=records == ids == answered,
+        ),
+    ]
+
+
+def delivered(server: Server, expected: int, seconds: float = 30.0) -> tuple[int, int]:
+    """Records in S3 and how many different event ids they have; waits until there are as many as expected."""
+    s3, seen = server.client("s3"), {}
+    deadline = time.monotonic() + seconds
+    while sum(map(len, seen.values())) < expected and time.monotonic() < deadline:
+        time.sleep(0.5)
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="capture/"):
+            for item in page.get("Contents", []):
+                if item["Key"] not in seen:
+                    lines = s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read().splitlines()
+                    seen[item["Key"]] = [json.loads(line)["eventMetadata"]["eventId"] for line in lines]
+    ids = [event for events in seen.values() for event in events]
+    return len(ids), len(set(ids))
+
+
+def rounds(ways: tuple[str, str], connections: int, requests: int) -> tuple[list[Result], list[Result]]:
+    """Results of both ways, asked in turns."""
+    through, direct = [], []
+    for _ in range(ROUNDS):
+        through.append(ask(ways[0], connections, requests))
+        direct.append(ask(ways[1], connections, requests))
+    return through, direct
+
+
+def ask(url: str, connections: int, requests: int, rate: float | None = None) -> Result:
+    """One run of the load generator; every request must be answered with success."""
+    result = uvloop.run(load(url, ROW, HEADERS, connections, requests, rate=rate))
+    assert result.failures == 0, result
+    return result
+
+
+def train(server: Server, client: Any) -> None:
+    """A model named `bench`, from a training job of 100 rounds."""
+    chance = random.Random(7)
+    rows = [[chance.gauss(0, 1) for _ in range(FEATURES)] for _ in range(500)]
+    lines = [",".join([str(int(row[0] + row[1] > 0)), *(f"{value:.5f}" for value in row)]) for row in rows]
+    s3 = server.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_object(Bucket=BUCKET, Key="train/train.csv", Body="\n".join(lines).encode())
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/train"}
+    client.create_training_job(
+        TrainingJobName="bench",
+        RoleArn=ROLE,
+        AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        HyperParameters={"objective": "binary:logistic", "num_round": "100", "max_depth": "5"},
+        InputDataConfig=[
+            {"ChannelName": "train", "ContentType": "text/csv", "DataSource": {"S3DataSource": source}}
+        ],
+        OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/models"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 600},
+    )  # fmt: skip
+    job = ended(lambda: client.describe_training_job(TrainingJobName="bench"), "TrainingJobStatus", "Completed")
+    container = {"Image": IMAGE, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
+    client.create_model(ModelName="bench", ExecutionRoleArn=ROLE, PrimaryContainer=container)
 
 
 @contextlib.contextmanager
-def server(state: Path, images: Path) -> Iterator[tuple[str, Any, psutil.Process]]:
-    """URL, SageMaker client and process of a server with endpoints and nothing else."""
-    port = 20_000 + os.getpid() % 10_000
-    process = subprocess.Popen([sys.executable, SERVER, state, str(port), images])
-    url = f"http://127.0.0.1:{port}"
-    client = boto3.client(
-        "sagemaker", endpoint_url=url, region_name="us-east-1", aws_access_key_id="k", aws_secret_access_key="s"
-    )
-    try:
-        yield url, client, psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def wait_for_port(port: int, seconds: float = 20.0) -> None:
-    """Until somebody listens."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return
-        time.sleep(0.05)
-    raise TimeoutError(f"nobody listens on port {port}")
-
-
-def deploy(client: Any, name: str, image: str, capture: bool) -> None:
-    """An endpoint in service."""
-    client.create_model(
-        ModelName=name,
-        ExecutionRoleArn="arn:aws:iam::123456789012:role/r",
-        PrimaryContainer={
-            "Image": f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{image}:1",
-            "ModelDataUrl": "s3://bench-bucket/m",
-        },
-    )
-    variant = {"VariantName": "v", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+def endpoint(client: Any, name: str, *, capture: bool) -> Iterator[str]:
+    """The path of an endpoint in service; deleted afterwards."""
+    variant = {"VariantName": "v", "ModelName": "bench", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
     config = {
         "EnableCapture": capture,
         "InitialSamplingPercentage": 100,
-        "DestinationS3Uri": "s3://bench-bucket/capture",
+        "DestinationS3Uri": f"s3://{BUCKET}/capture",
         "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
         "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"]},
     }
     client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], DataCaptureConfig=config)
     client.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    while (described := client.describe_endpoint(EndpointName=name))["EndpointStatus"] == "Creating":
+    ended(lambda: client.describe_endpoint(EndpointName=name), "EndpointStatus", "InService")
+    yield f"/endpoints/{name}/invocations"
+    client.delete_endpoint(EndpointName=name)
+
+
+def ended(describe: Any, member: str, wanted: str) -> Any:
+    """The description once its status is settled; it must be the wanted one."""
+    while (described := describe())[member] in {"InProgress", "Creating"}:
         time.sleep(0.05)
-    assert described["EndpointStatus"] == "InService", described
+    assert described[member] == wanted, described
+    return described
 
 
-def container_port(process: psutil.Process) -> int:
-    """The port that the server's one container listens on."""
+def container_port(server: Server) -> int:
+    """The port that the server's one container listens on, read off its environment."""
     return next(
         int(port)
-        for child in process.children(recursive=True)
+        for child in psutil.Process(server.process.pid).children(recursive=True)
         if (port := child.environ().get("SAGEMAKER_BIND_TO_PORT"))
     )
-
-
-def measure(url: str, connections: int, requests: int) -> Any:
-    """One run of the load generator."""
-    sys.path.insert(0, str(HERE))
-    import uvloop
-    from load import load
-
-    async def run() -> Any:
-        return await load(url, ROW, HEADERS, connections, requests)
-
-    result = uvloop.run(run())
-    assert result.failures == 0, result
-    return result
-
-
-def captured(folder: Path) -> int:
-    return sum(path.read_bytes().count(b"\n") for path in folder.rglob("*.jsonl"))
-
-
-def main(image: str = "bare") -> None:
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        (folder / "s3" / "bench-bucket").mkdir(parents=True)
-        (folder / "s3" / "bench-bucket" / "m").write_bytes(model_archive(folder))
-        (folder / "images" / "bare").mkdir(parents=True)
-        (folder / "images" / "bare" / "image.toml").write_text(BARE_IMAGE)
-        (folder / "images" / "bare" / "entrypoint.py").write_text(BARE_ENTRYPOINT)
-        images = folder / "images" if image == "bare" else CONTAINERS
-        with server(folder, images) as (url, client, process):
-            wait_for_port(int(url.rpartition(":")[2]))
-            deploy(client, "plain", image, capture=False)
-            ways = {
-                "container directly": f"http://127.0.0.1:{container_port(process)}/invocations",
-                "through Sageyard": f"{url}/endpoints/plain/invocations",
-            }
-            for way in ways.values():
-                measure(way, 4, 500)
-            one = {label: [measure(way, 1, 3000) for _ in range(ROUNDS)] for label, way in ways.items()}
-            many = {label: [] for label in ways}
-            for _ in range(ROUNDS):
-                for label, way in ways.items():
-                    many[label].append(measure(way, CONNECTIONS, REQUESTS).throughput)
-            for label in ways:
-                p50, p99 = median(r.p50 for r in one[label]), median(r.p99 for r in one[label])
-                rate = median(many[label])
-                print(
-                    f"{label:20} p50 {p50:.3f} ms  p99 {p99:.3f} ms (1 client)  {rate:,.0f}/s ({CONNECTIONS} clients)"
-                )
-            direct, through = ways
-            for figure in ("p50", "p99"):
-                added = median(getattr(r, figure) for r in one[through]) - median(
-                    getattr(r, figure) for r in one[direct]
-                )
-                print(f"added latency {figure}: {added:.3f} ms")
-            print(f"throughput ratio: {median(many[through]) / median(many[direct]):.2f}")
-
-            deploy(client, "capturing", image, capture=True)
-            rates = [measure(f"{url}/endpoints/capturing/invocations", CONNECTIONS, REQUESTS) for _ in range(ROUNDS)]
-            sent = ROUNDS * REQUESTS
-            while list((folder / "capture").iterdir()):
-                time.sleep(0.1)
-            rate = median(r.throughput for r in rates)
-            print(f"with capture 100%: {rate:,.0f}/s, {captured(folder / 's3')} of {sent} records delivered")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

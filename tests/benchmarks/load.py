@@ -1,7 +1,8 @@
-"""A closed-loop HTTP/1.1 load generator: every connection sends its next request when its answer has arrived.
+"""An HTTP/1.1 load generator: every connection sends its next request when its answer has arrived.
 
-One process, one event loop: run it under uvloop. It measures from the writing of a request to the last byte of its
-answer, so throughput and latency are of the same run.
+One process, one event loop: run it under uvloop, in a process that does nothing else. It measures from the writing of
+a request to the last byte of its answer, so throughput and latency are of the same run. With a rate, requests are sent
+when they are due, and latency counts from then: a server that falls behind cannot hide it.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ class Result:
 class _Run:
     """The requests still to send and the answers so far, shared by all connections."""
 
-    def __init__(self, head: bytes, body: Body, requests: int) -> None:
-        self.head, self.body, self.requests = head, body, requests
+    def __init__(self, head: bytes, body: Body, requests: int, rate: float | None) -> None:
+        self.head, self.body, self.requests, self.rate = head, body, requests, rate
+        self.begun = time.perf_counter()
         self.sent = 0
         self.latencies: list[float] = []
         self.statuses: dict[int, int] = {}
@@ -44,15 +46,17 @@ class _Run:
     def _message(self, body: bytes) -> bytes:
         return self.head + b"content-length: %d\r\n\r\n" % len(body) + body
 
-    def take(self) -> bytes | None:
-        """The next request to send, or None when all are sent."""
-        if self.sent >= self.requests:
+    def take(self) -> tuple[bytes, float] | None:
+        """The next request and when it is due (now, without a rate), or None when all are sent."""
+        number = self.sent
+        if number >= self.requests:
             return None
         self.sent += 1
+        due = time.perf_counter() if self.rate is None else self.begun + number / self.rate
         if self._fixed is not None:
-            return self._fixed
+            return self._fixed, due
         body = self.body
-        return self._message(body if isinstance(body, bytes) else body(self.sent - 1))
+        return self._message(body if isinstance(body, bytes) else body(number)), due
 
 
 class _Connection(asyncio.Protocol):
@@ -66,13 +70,20 @@ class _Connection(asyncio.Protocol):
         self._send()
 
     def _send(self) -> None:
-        message = self.run.take()
-        if message is None:
+        taken = self.run.take()
+        if taken is None:
             self.transport.close()
             return
+        message, due = taken
         self.parser = httptools.HttpResponseParser(self)
         self.waiting, self.complete = True, False
-        self.begun = time.perf_counter()
+        if self.run.rate is not None and (early := due - time.perf_counter()) > 0:
+            asyncio.get_running_loop().call_later(early, self._write, message, due)
+        else:
+            self._write(message, due)
+
+    def _write(self, message: bytes, due: float) -> None:
+        self.begun = due if self.run.rate is not None else time.perf_counter()
         self.transport.write(message)
 
     def data_received(self, data: bytes) -> None:
@@ -120,8 +131,10 @@ async def load(
     connections: int,
     requests: int,
     method: str = "POST",
+    rate: float | None = None,
 ) -> Result:
-    """Send `requests` requests to `url` over `connections` kept-alive connections.
+    """Send `requests` requests to `url` over `connections` kept-alive connections, `rate` a second or as fast as
+    answers come.
 
     `body` is the same bytes for all, or a function of the request's number (0..requests-1). A connection that the
     server closes is opened again. Answers of 400 and above, and connections lost without one, count as failures.
@@ -129,12 +142,11 @@ async def load(
     address = urlsplit(url)
     target = (address.path or "/") + (f"?{address.query}" if address.query else "")
     lines = [f"{method} {target} HTTP/1.1", f"host: {address.netloc}", *(f"{k}: {v}" for k, v in headers.items())]
-    run = _Run("".join(f"{line}\r\n" for line in lines).encode(), body, requests)
-    begun = time.perf_counter()
+    run = _Run("".join(f"{line}\r\n" for line in lines).encode(), body, requests, rate)
     await asyncio.gather(
         *(_client(run, address.hostname or "127.0.0.1", address.port or 80) for _ in range(connections))
     )
-    elapsed = time.perf_counter() - begun
+    elapsed = time.perf_counter() - run.begun
     latencies = sorted(run.latencies) or [float("nan")]
     return Result(
         throughput=len(run.latencies) / elapsed,

@@ -172,7 +172,10 @@ class Loop:
             self.account.sagemaker.create_data_quality_job_definition(
                 JobDefinitionName=SCHEDULE,
                 RoleArn=ROLE,
-                DataQualityAppSpecification={"ImageUri": ANALYZER},
+                DataQualityAppSpecification={
+                    "ImageUri": ANALYZER,
+                    "Environment": {"publish_cloudwatch_metrics": "Enabled"},
+                },
                 DataQualityBaselineConfig={
                     "ConstraintsResource": {"S3Uri": f"{BUCKET}/baseline/results/constraints.json"},
                     "StatisticsResource": {"S3Uri": f"{BUCKET}/baseline/results/statistics.json"},

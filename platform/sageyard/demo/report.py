@@ -82,16 +82,16 @@ def _quality(hours: list[Hour]) -> str:
     width, height, step = 640, 220, 640 / max(1, len(hours))
     rule = height - REQUIRED_RECALL * height
 
-    def bar(left: float, value: float, style: str, name: str) -> str:
+    def bar(left: float, value: float, style: str) -> str:
         top, middle = height - value * height, left + step * 0.15
         return (
             f"<rect class={style} x={left:.0f} y={top:.1f} width={step * 0.3:.0f} height={value * height:.1f} />"
-            f"<text x={middle:.0f} y={height + 18} text-anchor=middle>{name} {value:.0%}</text>"
+            f"<text x={middle:.0f} y={height + 18} text-anchor=middle>{value:.0%}</text>"
         )
 
     bars = "".join(
-        bar(n * step + step * 0.15, hour.recall, "bar" if hour.recall >= REQUIRED_RECALL else "hot", "recall")
-        + bar(n * step + step * 0.5, hour.precision, "now", "precision")
+        bar(n * step + step * 0.15, hour.recall, "base" if hour.recall >= REQUIRED_RECALL else "hot")
+        + bar(n * step + step * 0.5, hour.precision, "now")
         + f"<text x={n * step + step * 0.48:.0f} y={height + 36} text-anchor=middle>hour {n + 1}</text>"
         for n, hour in enumerate(hours)
     )
@@ -99,6 +99,14 @@ def _quality(hours: list[Hour]) -> str:
         f"<svg viewBox='0 -10 {width} {height + 52}' width={width} role=img aria-label='quality per hour'>{bars}"
         f"<line class=rule x1=0 x2={width} y1={rule:.1f} y2={rule:.1f} />"
         f"<line class=axis x1=0 x2={width} y1={height} y2={height} /></svg>"
+        + _legend("recall (dashed: the criterion)", "precision")
+    )
+
+
+def _legend(base: str, now: str) -> str:
+    return (
+        f"<p><svg width=14 height=12><rect class=base width=12 height=12 /></svg> {base} "
+        f"<svg width=14 height=12><rect class=now width=12 height=12 /></svg> {now}</p>"
     )
 
 
@@ -146,6 +154,5 @@ def _histograms(name: str, baseline: dict[str, Any], now: dict[str, Any]) -> str
         f"<h3>{escape(name)}</h3><svg viewBox='0 0 640 145' width=640 role=img aria-label='{escape(name)}'>"
         f"{bars(before, 'base')}{bars(after, 'now')}<line class=axis x1=0 x2=640 y1=120 y2=120 />"
         f"<text x=0 y=138>{low:.4g}</text><text x=640 y=138 text-anchor=end>{high:.4g}</text></svg>"
-        "<p><svg width=14 height=12><rect class=base width=12 height=12 /></svg> baseline "
-        "<svg width=14 height=12><rect class=now width=12 height=12 /></svg> violated hour</p>"
+        + _legend("baseline", "violated hour")
     )

@@ -58,6 +58,7 @@ def variables(request: Mapping[str, str], home: Path, seen_root: Path, *, reloca
     environment = {
         "PIP_CACHE_DIR": str(_pip_cache()),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_WARN_CONFLICTS": "0",  # pip's "off": it would check, for a second, the server's packages
         "PIP_ROOT_USER_ACTION": "ignore",
         **server,
         "PATH": os.pathsep.join([*binaries, *(part for part in system.split(os.pathsep) if part not in binaries)]),

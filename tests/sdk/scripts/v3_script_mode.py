@@ -49,6 +49,7 @@ if __name__ == "__main__":
 )
 prepare = folder / "prepare"
 prepare.mkdir()
+(prepare / "requirements.txt").write_text("numpy\n")
 (prepare / "header.py").write_text("def without(lines):\n    return lines[1:]\n")
 (prepare / "prepare.py").write_text(
     """
@@ -150,7 +151,7 @@ endpoint = timed("deploy", builder.deploy, endpoint_name="v3-script", initial_in
 test = list(rows(200, 9))
 answer = endpoint.invoke(body=csv(test, label=False), content_type="text/csv", accept="application/json")
 labels = json.loads(answer.body.read())
-report["accuracy"] = sum(label == row[0] for label, row in zip(labels, test)) / len(test)
+report["accuracy"] = sum(label == row[0] for label, row in zip(labels, test, strict=True)) / len(test)
 endpoint.delete()
 model.delete()
 

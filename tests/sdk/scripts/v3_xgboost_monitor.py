@@ -76,7 +76,7 @@ builder = ModelBuilder(  # 3.27.0 takes every TrainingJob for a fine-tuned model
 model = builder.build()
 endpoint = builder.deploy(endpoint_name="v3-xgboost", initial_instance_count=1)
 report["deploy_seconds"] = time.monotonic() - started
-report["model"] = model.containers[0].model_data_url if model.primary_container is None else "primary"
+report["served_model_data"] = model.primary_container.model_data_url
 
 
 def score(row):
@@ -89,7 +89,7 @@ def traffic(shift, seed):
     return sum((score(row) > 0.5) == bool(row[0]) for row in test) / len(test)
 
 
-report["accuracy_uncaptured"] = traffic(1.0, 4)
+report["accuracy_uncaptured"] = traffic(1.0, 4)  # nothing captures yet
 capture = EndpointConfig.create(
     endpoint_config_name="v3-xgboost-capture",
     production_variants=[
