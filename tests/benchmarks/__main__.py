@@ -42,7 +42,9 @@ def main() -> int:
             continue
         note = f"{time.perf_counter() - started:.0f} s; load average now {os.getloadavg()[0]:.2f}"
         show(console, topic.TITLE, topic.BESIDE, figures, note)
-    console.print(f"{time.perf_counter() - begun:.0f} s in all" + (f"; not measured: {', '.join(broken)}" * bool(broken)))
+    console.print(
+        f"{time.perf_counter() - begun:.0f} s in all" + (f"; not measured: {', '.join(broken)}" * bool(broken))
+    )
     return int(bool(broken))
 
 

@@ -1,9 +1,10 @@
 """The Model Monitor analyser on 1 million rows x 20 columns of CSV: rows a second and peak memory.
 
-Run as `python tests/benchmarks/analyzer.py [rows]`. Every contender is its own process on the same file, taken in
-turns; the best of three counts. Reported as a ratio to a bare one-pass DuckDB profile (count, minimum, maximum, mean
-and deviation of each number, distinct values of each text; no types, buckets, sketches or reports) and, if it is
-installed, to Evidently's data summary.
+    python -m tests.benchmarks --only analyzer
+
+Every contender is its own process on the same file, taken in turns; the best of three counts. Reported as a ratio to
+a bare one-pass DuckDB profile (count, minimum, maximum, mean and deviation of each number, distinct values of each
+text; no types, buckets, sketches or reports) and, with --full and where it is installed, to Evidently's data summary.
 """
 
 import importlib.util
@@ -15,10 +16,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 
+from tests.benchmarks.figures import Figure, Scale
+
+TITLE = "Analyser, 1 million rows x 20 columns of CSV"
+BESIDE = "bare DuckDB profile"
 ENTRYPOINT = Path(__file__).parents[2] / "containers" / "sagemaker-model-monitor-analyzer" / "entrypoint.py"
 ROWS = 1_000_000
 FRACTIONS, INTEGERS, TEXTS = 14, 3, 3
@@ -57,7 +63,7 @@ def make_csv(path: Path, rows: int) -> None:
         connection.execute(f"COPY (SELECT {', '.join(columns)} FROM range({rows})) TO '{path}' (HEADER)")
 
 
-def measure(command: list[str], environment: dict[str, str] | None = None) -> tuple[float, float, float]:
+def run(command: list[str], environment: dict[str, str] | None = None) -> tuple[float, float, float]:
     """Seconds, processor seconds and peak resident megabytes of one process."""
     started = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
@@ -73,7 +79,9 @@ def _megabytes(usage: resource.struct_rusage) -> float:
     return usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
-def main(rows: int) -> None:
+def measure(scale: Scale) -> Sequence[Figure]:
+    """The analyser as its container runs it, and the bare work; --quick takes a tenth of the rows."""
+    rows = scale.of(ROWS // 10, ROWS)
     with tempfile.TemporaryDirectory() as directory:
         ml = Path(directory)
         data = ml / "processing" / "input" / "data.csv"
@@ -85,28 +93,25 @@ def main(rows: int) -> None:
             "output_path": "/opt/ml/processing/output",
             "dataset_format": json.dumps({"csv": {"header": True}}),
         }
-        contenders = {
-            "analyser": ([sys.executable, str(ENTRYPOINT)], os.environ | variables),
-            "bare DuckDB profile": ([sys.executable, "-c", BARE, str(data), str(rows)], None),
-        }
-        best: dict[str, tuple[float, float, float]] = {}
-        for _ in range(ROUNDS):
-            for name, (command, environment) in contenders.items():
-                best[name] = min(best.get(name, (math.inf, 0.0, 0.0)), measure(command, environment))
-        why = "not installed"
-        if importlib.util.find_spec("evidently"):
-            try:
-                best["Evidently data summary"] = measure([sys.executable, "-c", EVIDENTLY, str(data)])
-            except ChildProcessError as error:
-                why = str(error)
-    seconds, processor, _ = best["analyser"]
-    print(f"{rows:,} rows x {FRACTIONS + INTEGERS + TEXTS} columns of CSV")
-    for name, (taken, spent, megabytes) in best.items():
-        print(f"{name:24} {taken:7.2f} s {spent:7.2f} s CPU {rows / taken:12,.0f} rows/s {megabytes:7,.0f} MB", end="")
-        print("" if name == "analyser" else f"   analyser: {seconds / taken:.2f} x time, {processor / spent:.2f} x CPU")
-    if "Evidently data summary" not in best:
-        print(f"Evidently data summary   n/a ({why})")
+        analyser, bare = (math.inf, 0.0, 0.0), (math.inf, 0.0, 0.0)
+        for _ in range(scale.of(1, ROUNDS)):
+            analyser = min(analyser, run([sys.executable, str(ENTRYPOINT)], os.environ | variables))
+            bare = min(bare, run([sys.executable, "-c", BARE, str(data), str(rows)]))
+        figures = compare(rows, analyser, bare)
+        if scale.full and importlib.util.find_spec("evidently"):
+            evidently = run([sys.executable, "-c", EVIDENTLY, str(data)])
+            ratio = f"{analyser[0] / evidently[0]:.2f} x"
+            figures.append(Figure("Evidently, data summary", f"{analyser[0]:.2f} s", f"{evidently[0]:.2f} s", ratio))
+        return figures
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1].replace(",", "").replace("_", "")) if len(sys.argv) > 1 else ROWS)
+def compare(rows: int, ours: tuple[float, float, float], bare: tuple[float, float, float]) -> list[Figure]:
+    """Each of seconds, processor seconds and megabytes beside the bare profile's."""
+    names = (("wall time", "s"), ("processor time", "s"), ("peak memory", "MB"))
+    return [
+        Figure("rows a second", f"{rows / ours[0]:,.0f}", f"{rows / bare[0]:,.0f}", f"{bare[0] / ours[0]:.2f} x"),
+        *(
+            Figure(name, f"{mine:,.3g} {unit}", f"{theirs:,.3g} {unit}", f"{mine / theirs:.2f} x")
+            for (name, unit), mine, theirs in zip(names, ours, bare, strict=True)
+        ),
+    ]

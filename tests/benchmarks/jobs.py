@@ -107,9 +107,7 @@ def process(client: Any, number: int) -> None:
         ProcessingJobName=name,
         RoleArn=ROLE,
         AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": ["python3", f"{base}/code/prepare.py"]},
-        ProcessingResources={
-            "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
-        },
+        ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}},
         ProcessingInputs=[
             {
                 "InputName": key,

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from tests.conftest import REPOSITORY
 
 ARCHIVE_ONLY = ["--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet"]
@@ -34,7 +35,9 @@ def run(installed: Path, code: str) -> str:
 
 
 def test_the_wheel_finds_its_own_images(installed: Path) -> None:
-    code = "from sageyard.runners.images import Images; print(Images().find('x/sagemaker-xgboost:1').name, Images().root)"
+    code = (
+        "from sageyard.runners.images import Images; print(Images().find('x/sagemaker-xgboost:1').name, Images().root)"
+    )
     name, root = run(installed, code).split()
     assert name == "sagemaker-xgboost"
     assert Path(root) == installed / "sageyard" / "_containers"
