@@ -93,7 +93,7 @@ def measure(scale: Scale) -> Sequence[Figure]:
 
 
 def small(ours: int, theirs: int, scale: Scale) -> list[Figure]:
-    """Each operation on both servers in turns; medians."""
+    """Each operation on both servers in turns; medians of rounds that put, read and delete the same keys."""
     body = os.urandom(1024)
     for port in (ours, theirs):
         Connection(port).ask("PUT", "/bench")
@@ -109,10 +109,13 @@ def small(ours: int, theirs: int, scale: Scale) -> list[Figure]:
         ),
         ("DeleteObject", operations, lambda c, n: c.ask("DELETE", f"/bench/folder/key-{n}")),
     ]
+    rates: dict[str, list[tuple[float, float]]] = {name: [] for name, _, _ in steps}
+    for _ in range(ROUNDS):
+        for name, count, step in steps:
+            rates[name].append((rate(ours, count, step), rate(theirs, count, step)))
     figures = []
-    for name, count, step in steps:
-        rates = [(rate(ours, count, step), rate(theirs, count, step)) for _ in range(ROUNDS)]
-        fast, slow = (statistics.median(each) for each in zip(*rates, strict=True))
+    for name, rounds in rates.items():
+        fast, slow = (statistics.median(each) for each in zip(*rounds, strict=True))
         figures.append(times(name, fast, slow, "/s", 3))
     return figures
 

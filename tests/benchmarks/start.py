@@ -52,7 +52,7 @@ def measure(scale: Scale) -> Sequence[Figure]:
     ready = statistics.median(seconds)
     loaded = modules_at_start()
     return [
-        at_most("first answer of /_sageyard/health", ready, 1.0, "s", f"{moto_seconds:.3g} s", f"{ready / moto_seconds:.2f} x"),
+        at_most("first answer of health", ready, 1.0, "s", f"{moto_seconds:.3g} s", f"{ready / moto_seconds:.2f} x"),
         Figure("slowest and fastest start", f"{max(seconds):.3g} s, {min(seconds):.3g} s"),
         at_most("memory at rest (PSS)", pss, 150, "MB", f"{moto_pss:.0f} MB", f"{pss / moto_pss:.2f} x"),
         at_most("memory at rest (RSS)", rss, 150, "MB"),
