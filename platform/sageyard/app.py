@@ -37,6 +37,9 @@ from sageyard.wire.signature import credential_scope
 
 logger = logging.getLogger(__name__)
 
+TARGET = b"SageMaker."
+"""How X-Amz-Target begins for SageMaker's control plane."""
+
 
 class Sageyard:
     """One server: an ASGI application with everything behind it."""
@@ -84,7 +87,7 @@ class Sageyard:
         target = header(scope, b"x-amz-target")
         credential = credential_scope(header(scope, b"authorization"), scope["query_string"])
         region = credential.region or self.settings.region
-        if target is not None and target.startswith(b"SageMaker."):
+        if target is not None and target.startswith(TARGET):
             operation = target.decode("latin-1").partition(".")[2]
             return await control.answer(self.operations, operation, region, scope, receive, send)
         if path.startswith("/endpoints/") and credential.service in {"sagemaker", ""}:
@@ -143,12 +146,13 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; the state directory admits one server at a time."""
     logging.basicConfig(level=os.environ.get("SAGEYARD_LOG_LEVEL", "INFO"), format="%(levelname)s %(name)s %(message)s")
     app = Sageyard(settings)
+    control_plane = partial(control.ControlProtocol, app.operations, TARGET, settings.region, HttpToolsProtocol)
+    protocol = partial(InvocationProtocol, app.endpoints.router, settings.region, control_plane)
     uvicorn.run(
         app,
         host=settings.host,
         port=settings.port,
-        # uvicorn calls this as it would call a protocol class
-        http=partial(InvocationProtocol, app.endpoints.router, settings.region, HttpToolsProtocol),  # type: ignore[arg-type]
+        http=protocol,  # type: ignore[arg-type]  # uvicorn calls it as it would call a protocol class
         loop="auto",
         log_level="warning",
         access_log=False,

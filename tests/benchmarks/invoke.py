@@ -48,7 +48,7 @@ def measure(scale: Scale) -> Sequence[Figure]:
             train(server, client)
             with endpoint(client, "plain", capture=False) as url:
                 ways = (f"{server.url}{url}", f"http://127.0.0.1:{container_port(server)}/invocations")
-                figures = [*latency(ways, scale), *throughput(ways, scale)]
+                figures = [*latency(ways, scale), *throughput(ways, scale), processor_time(server, ways[0], scale)]
             with endpoint(client, "capturing", capture=True) as url:
                 return [*figures, *captured(server, f"{server.url}{url}", scale)]
         finally:
@@ -76,6 +76,26 @@ def throughput(ways: tuple[str, str], scale: Scale) -> list[Figure]:
         ours, theirs = (statistics.median(each.throughput for each in side) for side in (through, direct))
         figures.append(times(f"throughput, {connections} connections", ours, theirs, "/s", 0.9))
     return figures
+
+
+def processor_time(server: Server, url: str, scale: Scale) -> Figure:
+    """What a request costs the server and the container: on few cores they compete, with each other and the load
+    generator, and the throughput ratio cannot be better than what is left of them."""
+    process = psutil.Process(server.process.pid)
+    container = process.children(recursive=True)
+
+    def spent() -> tuple[float, float]:
+        return _seconds(process), sum(_seconds(child) for child in container)
+
+    before, requests = spent(), scale.of(2000, 8000)
+    ask(url, 8, requests)
+    ours, theirs = (1e6 * (end - begin) / requests for end, begin in zip(spent(), before, strict=True))
+    return Figure("processor time a request: server, container", f"{ours:.0f} µs", f"{theirs:.0f} µs")
+
+
+def _seconds(process: psutil.Process) -> float:
+    times_spent = process.cpu_times()
+    return float(times_spent.user + times_spent.system)
 
 
 def captured(server: Server, url: str, scale: Scale) -> list[Figure]:

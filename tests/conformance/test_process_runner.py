@@ -72,6 +72,11 @@ class TestProcessRunner(RunnerContract):
     def image_uri(self) -> str:
         return "123456789012.dkr.ecr.eu-central-1.amazonaws.com/team/exam:1.7-1@sha256:abc"
 
+    def test_threads_of_containers_that_share_the_cores_wait_without_spinning(self, run: Any) -> None:
+        script = "import os; print(os.environ['OMP_WAIT_POLICY'])"
+        assert run(script).lines == ["PASSIVE"]
+        assert run(script, environment={"OMP_WAIT_POLICY": "ACTIVE"}).lines == ["ACTIVE"]
+
     @pytest.mark.skipif(not detect().setpriv, reason="needs setpriv")
     def test_even_root_cannot_write_to_a_read_only_file(self, run: Any, tmp_path: Path) -> None:
         """Large inputs are links to stored objects: writing to them must fail and not change the object."""

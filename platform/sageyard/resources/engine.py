@@ -43,7 +43,7 @@ class Engine:
             request.setdefault(member, f"{spec.kind[0].lower()}-{uuid.uuid4().hex[:12]}")  # a domain's is `d-…`
         identity = [str(request[member]) for member in spec.identity]
         arn = self.arn(spec, context.region, identity)
-        if self.store.get(spec.kind, context.region, "/".join(identity)) is not None:
+        if self.store.exists(spec.kind, context.region, "/".join(identity)):
             raise self._exists(spec, identity, arn)
         self._check_references(spec, request, context.region)
         document = await spec.hooks.prepare(request, context)

@@ -26,7 +26,7 @@ class StoredResource:
 
     @property
     def exists(self) -> bool:
-        return self._engine.store.get(self.kind, self.region, self.name) is not None
+        return self._engine.store.exists(self.kind, self.region, self.name)
 
     @property
     def status(self) -> str:

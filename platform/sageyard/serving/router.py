@@ -26,9 +26,7 @@ from sageyard.serving.refusal import (
     unknown_operation,
 )
 from sageyard.wire.asgi import Receive, Scope, Send, respond
-
-Reply = tuple[int, list[tuple[bytes, bytes]], bytes]
-"""Status, headers without content-length, body."""
+from sageyard.wire.short_way import Reply
 
 PREFIX = b"x-amzn-sagemaker-"
 TARGET_VARIANT = b"x-amzn-sagemaker-target-variant"

@@ -10,6 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
+CHECKPOINT_PAGES = 4000
+"""The log is folded into the file when it has 16 MB, not SQLite's 4: each time the writer waits for the disk."""
+
 
 class Database:
     """One file, one connection, guarded by a lock: safe from any thread, one writer at a time.
@@ -24,7 +28,7 @@ class Database:
         self.lock = threading.RLock()
         self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
         self.connection.row_factory = sqlite3.Row
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY"):
+        for pragma in (*PRAGMAS, f"wal_autocheckpoint={CHECKPOINT_PAGES}"):
             self.connection.execute(f"PRAGMA {pragma}")
         self._migrate(sorted(migrations.glob("[0-9]*.sql")))
 

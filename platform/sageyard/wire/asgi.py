@@ -32,8 +32,13 @@ async def read_body(receive: Receive, limit: int = MAX_CONTROL_BODY) -> bytes:
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > limit:
-            raise ValidationError(f"The request body is longer than {limit} bytes, the most this operation takes.")
+            raise too_long(limit)
     return b"".join(parts)
+
+
+def too_long(limit: int) -> ValidationError:
+    """What a request body of more than `limit` bytes is told."""
+    return ValidationError(f"The request body is longer than {limit} bytes, the most this operation takes.")
 
 
 async def respond(send: Send, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 from sageyard.errors import AwsError
 from sageyard.wire.validate import SerializationError
 
+_compact = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would build one each time
+
 CONTENT_TYPE = b"application/x-amz-json-1.1"
 
 
@@ -20,19 +22,14 @@ def parse(body: bytes) -> Any:
         raise SerializationError(f"The request body is not JSON: {error}") from None
 
 
-def headers(length: int, extra: tuple[tuple[bytes, bytes], ...] = ()) -> list[tuple[bytes, bytes]]:
-    """Response headers of every answer."""
-    return [
-        (b"content-type", CONTENT_TYPE),
-        (b"content-length", str(length).encode()),
-        (b"x-amzn-requestid", str(uuid.uuid4()).encode()),
-        *extra,
-    ]
+def headers() -> list[tuple[bytes, bytes]]:
+    """Response headers of every answer, without its length."""
+    return [(b"content-type", CONTENT_TYPE), (b"x-amzn-requestid", str(uuid.uuid4()).encode())]
 
 
 def answer(document: dict[str, Any]) -> tuple[int, bytes]:
     """Status and body of a successful operation."""
-    return 200, json.dumps(document, separators=(",", ":")).encode()
+    return 200, _compact(document).encode()
 
 
 def refusal(error: AwsError) -> tuple[int, bytes]:
