@@ -20,7 +20,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev  ## speed and memory, as ratios against a peer in the same run
+bench: $(VENV)/.dev $(SDK2)/.installed  ## speed and memory, as ratios against a peer in the same run
 	$(BIN)/python -m tests.benchmarks
 
 serve: $(VENV)/.installed

@@ -37,6 +37,8 @@ from sageyard.wire.signature import credential_scope
 
 logger = logging.getLogger(__name__)
 
+CHECKPOINT_SECONDS = 1.0
+
 TARGET = b"SageMaker."
 """How X-Amz-Target begins for SageMaker's control plane."""
 
@@ -114,6 +116,13 @@ class Sageyard:
             if (resource := self.engine.resource(row.kind, row.region, row.name)) is not None:
                 self.spawn(self.endpoints.resume(resource))
         self.spawn(self.schedules.run_ticker())
+        self.spawn(self._checkpoint())
+
+    async def _checkpoint(self) -> None:
+        """Keep the database's log short, off the event loop."""
+        while True:
+            await asyncio.sleep(CHECKPOINT_SECONDS)
+            await asyncio.to_thread(self.store.database.checkpoint)
 
     async def close(self) -> None:
         """Stop all work; what was acknowledged is durable already."""

@@ -7,12 +7,12 @@ Sageyard promises; a power cut may lose the last commits but never corrupts the 
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
 CHECKPOINT_PAGES = 4000
-"""The log is folded into the file when it has 16 MB, not SQLite's 4: each time the writer waits for the disk."""
+"""A writer folds the log into the file, waiting for the disk, only where `checkpoint` has not done so by 16 MB."""
 
 
 class Database:
@@ -26,6 +26,7 @@ class Database:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.lock = threading.RLock()
+        self._folded = 0
         self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
         self.connection.row_factory = sqlite3.Row
         for pragma in (*PRAGMAS, f"wal_autocheckpoint={CHECKPOINT_PAGES}"):
@@ -72,6 +73,16 @@ class Database:
         with self.lock:
             found: sqlite3.Row | None = self.connection.execute(sql, parameters).fetchone()
             return found
+
+    def checkpoint(self) -> None:
+        """Fold the log into the file over a connection of its own: writers and readers go on meanwhile. Without
+        changes since the last time it does nothing."""
+        changes = self.connection.total_changes
+        if changes == self._folded:
+            return
+        self._folded = changes
+        with closing(sqlite3.connect(self.path, isolation_level=None, timeout=10)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         """Close the file; WAL is checkpointed by SQLite."""
