@@ -13,6 +13,7 @@ def test_built_in_xgboost_trains_serves_and_is_monitored(run_script: Run) -> Non
     report = run_script(2, "v2_xgboost_monitor")
     assert report["training_status"] == "Completed"
     assert report["metrics"]["validation:error"] < 0.15
+    assert report["analytics"] == ["train:error", "validation:error"]
     assert report["role"].startswith("arn:aws:iam::123456789012:role/")
     assert "[19]#011train-error:" in report["output"].replace("\t", "#011")
     assert report["accuracy"] > 0.85

@@ -35,9 +35,7 @@ class TrainingJob(Job):
         self.algorithm: Document = self.request["AlgorithmSpecification"]
         self.groups = layout.instance_groups(self.request["ResourceConfig"])
         self.hosts = [host for group in self.groups for host in group["hosts"]]
-        self.metrics = JobMetrics(
-            [*built_in_definitions(self.image_uri), *(self.algorithm.get("MetricDefinitions") or [])]
-        )
+        self.metrics = JobMetrics(self.algorithm.get("MetricDefinitions") or [])
         self.started_at: float | None = None
 
     @property
@@ -256,7 +254,8 @@ class TrainingJobHooks(JobHooks):
         resources = request.get("ResourceConfig") or {}
         if "InstanceGroups" not in resources and not {"InstanceType", "InstanceCount"} <= resources.keys():
             raise ValidationError("ResourceConfig needs InstanceType and InstanceCount, or InstanceGroups")
-        JobMetrics(algorithm.get("MetricDefinitions") or [])
+        definitions = [*built_in_definitions(algorithm["TrainingImage"]), *(algorithm.get("MetricDefinitions") or [])]
+        JobMetrics(definitions)  # refuses a pattern that is none
         _check_paths(request)
         sources = [
             training_source(channel, algorithm["TrainingInputMode"]) for channel in request.get("InputDataConfig") or []
@@ -273,6 +272,7 @@ class TrainingJobHooks(JobHooks):
             **dict.fromkeys(switches, False),
             "StoppingCondition": {"MaxRuntimeInSeconds": DEFAULT_SECONDS},
             **request,
+            "AlgorithmSpecification": algorithm | ({"MetricDefinitions": definitions} if definitions else {}),
             "OutputDataConfig": {"KmsKeyId": "", "CompressionType": "GZIP", **request["OutputDataConfig"]},
             "TrainingJobStatus": "InProgress",
             "SecondaryStatus": "Starting",

@@ -48,6 +48,7 @@ job = estimator.latest_training_job.describe()
 report["training_status"] = job["TrainingJobStatus"]
 report["metrics"] = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
 report["model_data"] = estimator.model_data
+report["analytics"] = sorted(set(estimator.training_job_analytics.dataframe()["metric_name"]))
 
 started = time.monotonic()
 predictor = estimator.deploy(
