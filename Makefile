@@ -6,7 +6,7 @@ SDK2 := .venv-sdk2
 SDK3 := .venv-sdk3
 PIP_FLAGS := --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench serve notebooks fuzz docs clean
+.PHONY: demo test lint bench serve fuzz docs clean
 
 demo: $(VENV)/.installed  ## train, deploy, capture, find drift, retrain: about a minute
 	$(BIN)/python -m sageyard demo
@@ -22,6 +22,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev $(SDK2)/.installed  ## speed and memory, as ratios against a peer in the same run
 	$(BIN)/python -m tests.benchmarks
+
+fuzz: $(VENV)/.dev  ## the property test of bad input, thirty times as large and with new seeds
+	SAGEYARD_FUZZ=30 $(BIN)/python -m pytest tests/property --timeout 600
 
 serve: $(VENV)/.installed
 	$(BIN)/sageyard up

@@ -26,7 +26,18 @@ from sageyard.resources.engine import Engine
 from sageyard.resources.family import install
 from sageyard.resources.operations import Operations
 from sageyard.runners.process import ProcessRunner
-from sageyard.sagemaker import endpoint, job_definitions, monitoring_schedule, processing_job, tags, training_job
+from sageyard.sagemaker import (
+    endpoint,
+    experiments,
+    job_definitions,
+    lineage,
+    model_registry,
+    monitoring_schedule,
+    processing_job,
+    search,
+    tags,
+    training_job,
+)
 from sageyard.serving.endpoint import EndpointHooks
 from sageyard.serving.front import InvocationProtocol
 from sageyard.settings import Settings
@@ -75,6 +86,10 @@ class Sageyard:
                 ),
                 job_definitions.family(),
                 monitoring_schedule.family(self.schedules, self.engine),
+                model_registry.family(self.engine),
+                lineage.family(self.engine),
+                experiments.family(self.engine),
+                search.family(self.engine, service),
                 tags.family(self.engine),
             ],
         )

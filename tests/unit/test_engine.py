@@ -140,6 +140,27 @@ def test_what_has_no_work_behind_it_settles_when_the_clock_is_moved(tmp_path: Pa
     drive(tmp_path, scenario)
 
 
+def test_a_notebook_instance_is_stopped_at_rest_and_started_again(tmp_path: Path) -> None:
+    async def scenario(server: Server) -> None:
+        async def settled() -> str:
+            while True:
+                row = server.store.get("NotebookInstance", "us-east-1", "n")
+                assert row is not None
+                if row.status in server.engine.specs["NotebookInstance"].settled:
+                    return row.status
+                await server.engine.wait_for_change(row, 5)
+
+        await server.call("CreateNotebookInstance", NotebookInstanceName="n", InstanceType="ml.t3.medium", RoleArn=ROLE)
+        assert await settled() == "InService"
+        await server.call("StopNotebookInstance", NotebookInstanceName="n")
+        assert await settled() == "Stopped"
+        assert "in status Stopped" in (await server.refusal("StopNotebookInstance", NotebookInstanceName="n")).message
+        await server.call("StartNotebookInstance", NotebookInstanceName="n")
+        assert await settled() == "InService"
+
+    drive(tmp_path, scenario)
+
+
 def test_a_job_that_nothing_runs_is_recorded_as_failed_with_the_reason(tmp_path: Path) -> None:
     async def scenario(server: Server) -> None:
         await server.call(

@@ -54,6 +54,7 @@ def _spec(model: ServiceModel, kind: str) -> ResourceSpec:
         success_status=succeeded,
         failed_status=named("Failed", "FAILED", "CreateFailed", "CREATE_FAILED"),
         stop_status=named("Stopping", "STOPPING"),
+        restartable=f"Start{kind}" in model.operations,
         update_status=named("Updating", "UPDATING"),
         not_found_code="ResourceNotFound" if "ResourceNotFound" in errors else "ValidationException",
         exists_code=exists_code or "ValidationException",

@@ -40,7 +40,8 @@ class Engine:
         request = dict(request)
         tags = request.pop("Tags", [])
         for member in spec.generated:
-            request.setdefault(member, f"{spec.kind[0].lower()}-{uuid.uuid4().hex[:12]}")  # a domain's is `d-…`
+            random = f"{spec.kind[0].lower()}-{uuid.uuid4().hex[:12]}"  # a domain's is `d-…`
+            request.setdefault(member, spec.hooks.identify(request) or random)
         identity = [str(request[member]) for member in spec.identity]
         arn = self.arn(spec, context.region, identity)
         if self.store.exists(spec.kind, context.region, "/".join(identity)):
@@ -53,7 +54,8 @@ class Engine:
         now, status = self.clock.now(), spec.initial_status
         if spec.status_member in document:
             status = str(document.pop(spec.status_member))  # an Action's status is its creator's to say
-        row = Row(spec.kind, context.region, "/".join(identity), arn, status, now, now, document, {})
+        parent = str(document.get(spec.parent_member, ""))
+        row = Row(spec.kind, context.region, "/".join(identity), arn, status, now, now, document, {}, parent)
         try:
             row = self.store.insert(row, [(tag["Key"], tag["Value"]) for tag in tags])
         except NameTakenError:
@@ -67,9 +69,18 @@ class Engine:
         row = self.find(spec, request, context.region)
         return spec.hooks.describe(StoredResource(self, row), self.document(row))
 
-    def select(self, spec: ResourceSpec, request: Document, context: Context) -> Page:
-        """One page of documents, newest first unless the request says otherwise."""
-        wanted = selection(spec, request, context.region)
+    def select(
+        self,
+        spec: ResourceSpec,
+        request: Document,
+        context: Context,
+        *,
+        among: list[str] | None = None,
+        parent: str | None = None,
+    ) -> Page:
+        """One page of documents, newest first unless the request says otherwise; `among` these ARNs only, of one
+        `parent` if given."""
+        wanted = replace(selection(spec, request, context.region), among=among, parent=parent)
         rows = self.store.select(replace(wanted, limit=wanted.limit + 1))
         more = len(rows) > wanted.limit
         rows = rows[: wanted.limit]
@@ -81,8 +92,9 @@ class Engine:
         row = self.find(spec, request, context.region)
         resource = StoredResource(self, row)
         merged = await spec.hooks.prepare_update(resource, dict(request), context)
+        status = merged.pop(spec.status_member or "", None) or spec.update_status or None
         members = {key: value for key, value in merged.items() if key not in spec.identity}
-        resource.save(status=spec.update_status or None, **members)
+        resource.save(status=status, **members)
         await spec.hooks.updated(resource)
         return self.document(self.find(spec, request, context.region))
 
@@ -102,7 +114,7 @@ class Engine:
     async def stop(self, spec: ResourceSpec, request: Document, context: Context) -> Document:
         """Stop a running job; refused where it has ended, as AWS does."""
         row = self.find(spec, request, context.region)
-        if row.status in spec.settled:
+        if row.status in spec.settled and not (spec.restartable and row.status == spec.success_status):
             raise ValidationError(spec.not_stoppable.format(noun=spec.noun, status=row.status, name=row.name))
         resource = StoredResource(self, row)
         if row.status != spec.stop_status:

@@ -4,16 +4,14 @@ Rules read off the model's 95 List operations: `NameContains`, `CreationTimeAfte
 Before`, `StatusEquals`, `SortBy`, `SortOrder`, `MaxResults`, `NextToken`; any other member must equal the resource's.
 """
 
-import base64
-import json
 from dataclasses import dataclass
 
-from sageyard.errors import ValidationError
 from sageyard.resources.spec import Document, ResourceSpec
+from sageyard.resources.tokens import invalid, seal, unseal
 from sageyard.store.resources import SORT_COLUMNS, Row, Selection
 
 PAGE = 100
-PAGING = frozenset({"SortBy", "SortOrder", "MaxResults", "NextToken"})
+PAGING = frozenset({"SortBy", "SortOrder", "MaxResults", "NextToken", "Filters"})
 TIMES = {
     "CreationTimeAfter": "created_after", "CreationTimeBefore": "created_before",
     "CreatedAfter": "created_after", "CreatedBefore": "created_before",
@@ -35,15 +33,15 @@ class Page:
         if last is None:
             return cls(documents, None)
         value = getattr(last, SORT_COLUMNS[wanted.sort_by])
-        token = json.dumps([wanted.sort_by, wanted.descending, value, last.id])
-        return cls(documents, base64.urlsafe_b64encode(token.encode()).decode())
+        return cls(documents, seal(wanted.sort_by, wanted.descending, value, last.id))
 
 
 def selection(spec: ResourceSpec, request: Document, region: str) -> Selection:
     """The store's selection for a validated List request; raises ValidationError for a token that is not ours."""
     fields: dict[str, object] = {}
     members: list[tuple[str, object]] = []
-    for name, value in request.items():
+    filters = {pair["Name"]: pair["Value"] for pair in request.get("Filters", ())}  # ListTrainingPlans has these
+    for name, value in (request | filters).items():
         if name in PAGING:
             continue
         if name in TIMES:
@@ -53,7 +51,7 @@ def selection(spec: ResourceSpec, request: Document, region: str) -> Selection:
         elif name == "StatusEquals" or name == spec.status_member:
             fields["status"] = value
         else:
-            members.append((name.removesuffix("Equals"), value))
+            members.append((spec.filters.get(name, name.removesuffix("Equals")), value))
     sort_by = request.get("SortBy", "CreationTime")
     descending = request.get("SortOrder", "Descending") == "Descending"
     after = None
@@ -68,17 +66,12 @@ def selection(spec: ResourceSpec, request: Document, region: str) -> Selection:
         sort_by=sort_by if sort_by in SORT_COLUMNS else "CreationTime",
         descending=descending,
         after=after,
-        limit=int(request.get("MaxResults", PAGE)),
+        limit=int(request.get("MaxResults") or PAGE),  # some operations allow 0: as if it were not given
     )
 
 
 def _opened(token: str) -> tuple[str, bool, object, int]:
-    try:
-        sort_by, descending, value, last = json.loads(base64.urlsafe_b64decode(token.encode()))
-        if sort_by not in SORT_COLUMNS or not isinstance(last, int):
-            raise ValueError(token)
-    except ValueError:
-        raise ValidationError(
-            f"NextToken {token!r} is not valid: pass the token of the page before, unchanged"
-        ) from None
+    sort_by, descending, value, last = unseal(token, 4)
+    if not isinstance(sort_by, str) or sort_by not in SORT_COLUMNS or not isinstance(last, int):
+        raise invalid(token)
     return sort_by, bool(descending), value, last

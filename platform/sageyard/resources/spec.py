@@ -5,6 +5,7 @@ The engine answers Create, Describe, List, Update, Delete, Start and Stop of eve
 differs and hangs real behaviour on `Hooks`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -74,6 +75,10 @@ class Hooks:
     FailureReason.
     """
 
+    def identify(self, request: Document) -> str | None:
+        """A generated identity that follows from the request, so that equal requests collide; None: a random one."""
+        return None
+
     async def prepare(self, request: Document, context: Context) -> Document:
         """Refuse (raise AwsError) or complete a validated Create request; returns the document members to store."""
         return request
@@ -141,6 +146,8 @@ class ResourceSpec:
     success_status: str = ""
     failed_status: str = ""
     stop_status: str = ""
+    restartable: bool = False
+    """Has a Start operation: a notebook instance, unlike a job, is stopped at rest and started again."""
     update_status: str = ""
     delete_status: str = ""
     """The in-progress status, where AWS has one and there is work to do; else the row is gone at once."""
@@ -150,5 +157,9 @@ class ResourceSpec:
     exists: str = 'Cannot create already existing {noun} "{arn}".'
     not_stoppable: str = "The request was rejected because the {noun} is in status {status}."
     references: tuple[Reference, ...] = ()
+    parent_member: str = ""
+    """A required member of Create that names the parent, by which the store then finds the children."""
+    filters: Mapping[str, str] = field(default_factory=dict)
+    """Members of a List request that must equal something else than the member of their name: `Source.SourceUri`."""
     hooks: Hooks = field(default_factory=Hooks)
     grade: Grade = "stored only"

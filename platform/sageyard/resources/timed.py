@@ -10,6 +10,9 @@ from sageyard.wire.model import ServiceModel
 SETTLING = 0.2
 """Seconds on the server's clock from creation to the settled status; AWS takes minutes."""
 
+STOPPED = ("Stopped", "STOPPED", "Completed")
+"""How types call it; an inference experiment that is stopped is Completed."""
+
 
 class TimedHooks(Hooks):
     """Settles a record, and truthfully: what AWS provisions becomes ready, a job that nothing runs fails.
@@ -17,9 +20,10 @@ class TimedHooks(Hooks):
     The clock is looked at anew several times a second, so that moving it forward settles what is waiting.
     """
 
-    def __init__(self, clock: Clock, noun: str, status: str, *, failed: bool) -> None:
+    def __init__(self, clock: Clock, noun: str, status: str, stopped: str | None, *, failed: bool) -> None:
         self.clock = clock
         self.status = status
+        self.stopped = stopped
         self.reason = f"Sageyard records {noun}s but does not run them yet." if failed else None
 
     async def run(self, resource: Resource, *, recovered: bool = False) -> None:
@@ -30,13 +34,14 @@ class TimedHooks(Hooks):
             resource.save(status=self.status, FailureReason=self.reason)
 
     async def stop(self, resource: Resource) -> None:
-        resource.save(status="Stopped")
+        resource.save(status=self.stopped)
 
 
 def timed(model: ServiceModel, spec: ResourceSpec, clock: Clock) -> ResourceSpec:
     """The specification of a type that no family file gives behaviour."""
-    failed = f"Stop{spec.kind}" in model.operations and bool(spec.failed_status)
+    failed = f"Stop{spec.kind}" in model.operations and not spec.restartable and bool(spec.failed_status)
     target = spec.failed_status if failed else spec.success_status
     if spec.initial_status in {"", target}:
         return replace(spec, update_status="")
-    return replace(spec, update_status="", hooks=TimedHooks(clock, spec.noun, target, failed=failed))
+    stopped = next((status for status in STOPPED if status in spec.statuses), None)
+    return replace(spec, update_status="", hooks=TimedHooks(clock, spec.noun, target, stopped, failed=failed))

@@ -19,9 +19,21 @@ class ModelHooks(Hooks):
         for container in [request.get("PrimaryContainer"), *request.get("Containers", [])]:
             if container is not None and (uri := container.get("ModelDataUrl")):
                 await asyncio.to_thread(self._check_data, uri, container.get("Mode") == "MultiModel")
+            if container is not None and (package := container.get("ModelPackageName")):
+                await self._check_package(package, context)
         if "PrimaryContainer" not in request and "Containers" not in request:
             raise ValidationError("A model needs a PrimaryContainer, or Containers for an inference pipeline.")
         return request
+
+    async def _check_package(self, name: str, context: Context) -> None:
+        """A versioned package must be Approved to be deployed (API reference, CreateModelPackage)."""
+        package = await context.api.call("DescribeModelPackage", {"ModelPackageName": name}, region=context.region)
+        approval = package.get("ModelApprovalStatus")
+        if "ModelPackageVersion" in package and approval != "Approved":
+            raise ValidationError(
+                f"Cannot create a model from ModelPackage {package['ModelPackageArn']}, whose ModelApprovalStatus is "
+                f"{approval}: approve it with UpdateModelPackage first."
+            )
 
     def _check_data(self, uri: str, prefix: bool) -> None:
         try:

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from sageyard.errors import ValidationError
 from sageyard.resources.spec import Api, Document
+from sageyard.serving.model_package import definitions
 
 STARTUP_TIMEOUT = 480.0
 """Seconds until `/ping` must answer 200 (developer guide, `your-algorithms-inference-code`); serverless 180."""
@@ -118,7 +119,7 @@ async def read_deployment(api: Api, config_name: str, region: str) -> Deployment
                 "Sageyard, give the variant a ModelName"
             )
         model = await api.call("DescribeModel", {"ModelName": model_name}, region=region)
-        variants.append(plan_variant(item, model))
+        variants.append(plan_variant(item, model | {"Containers": await definitions(api, model, region)}))
     return Deployment(uuid4().hex[:12], config_name, tuple(variants), config.get("DataCaptureConfig"))
 
 
@@ -147,8 +148,7 @@ def _container(definition: Document, model_name: str) -> ContainerPlan:
         )
     if not definition.get("Image"):
         raise ValidationError(
-            f"Model {model_name} names no container image: Sageyard serves models with a PrimaryContainer.Image, not "
-            "those that name a model package only"
+            f"Model {model_name} names no container image: give its container an Image or a ModelPackageName"
         )
     return ContainerPlan(
         image=definition["Image"],

@@ -52,7 +52,9 @@ class Selection:
     modified_after: float | None = None
     modified_before: float | None = None
     members: tuple[tuple[str, object], ...] = ()
-    """Top-level document members that must have exactly this value."""
+    """Document members that must have exactly this value; `Source.SourceUri` is one inside another."""
+    among: list[str] | None = None
+    """ARNs; nothing else is listed."""
     sort_by: str = "CreationTime"
     descending: bool = True
     after: tuple[object, int] | None = None
@@ -151,13 +153,18 @@ class Resources:
                 values.append(value)
         for member, value in wanted.members:
             where.append("json_extract(document, ?) = ?")
-            values += [f'$."{member}"', value]  # type: ignore[list-item]
+            values += ["$" + "".join(f'."{step}"' for step in member.split(".")), value]  # type: ignore[list-item]
+        index = ""
+        if wanted.among is not None:
+            index = "INDEXED BY resources_by_arn"  # else SQLite walks the kind in the order asked for
+            where.append("arn IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(wanted.among))
         direction, beyond = ("DESC", "<") if wanted.descending else ("ASC", ">")
         if wanted.after is not None:
             where.append(f"({column}, id) {beyond} (?, ?)")
             values += list(wanted.after)  # type: ignore[arg-type]
         query = (
-            f"SELECT * FROM resources WHERE {' AND '.join(where)}"  # noqa: S608 - only fixed text is composed
+            f"SELECT * FROM resources {index} WHERE {' AND '.join(where)}"  # noqa: S608 - only fixed text is composed
             f" ORDER BY {column} {direction}, id {direction} LIMIT ?"
         )
         found = self.database.rows(query, (*values, wanted.limit))
@@ -190,6 +197,11 @@ class Resources:
         return [(key, value) for key, value in self.database.rows(
             "SELECT key, value FROM tags WHERE arn = ? ORDER BY key", (arn,))]  # fmt: skip
 
+    def tagged(self, key: str, value: str) -> list[str]:
+        """The ARNs that have a tag of this key and value."""
+        query = "SELECT arn FROM tags WHERE key = ? AND value = ?"
+        return [arn for (arn,) in self.database.rows(query, (key, value))]
+
     def fact(self, name: str) -> str | None:
         """A remembered setting."""
         row = self.database.row("SELECT value FROM facts WHERE name = ?", (name,))
@@ -205,7 +217,7 @@ class Resources:
     def clear(self) -> None:
         """Forget every resource, tag and setting."""
         with self.database.transaction() as connection:
-            for table in ("resources", "tags", "facts"):
+            for table in ("resources", "tags", "facts", "associations", "trial_members"):
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - fixed names
 
 

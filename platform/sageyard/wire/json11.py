@@ -20,6 +20,8 @@ def parse(body: bytes) -> Any:
         return json.loads(body)
     except ValueError as error:
         raise SerializationError(f"The request body is not JSON: {error}") from None
+    except RecursionError:
+        raise SerializationError("The request body is nested deeper than any request of this service") from None
 
 
 def headers() -> list[tuple[bytes, bytes]]:

@@ -7,8 +7,9 @@ as AWS ignores both, and collects every broken constraint. AWS names members in 
 
 import base64
 import binascii
+import math
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import regex
@@ -142,7 +143,9 @@ class Validator:
 
         def check(value: Any, path: str, errors: list[str]) -> Any:
             if not isinstance(value, str):
-                raise _wrong_type(value, "string")
+                raise _wrong_type(value, path, "string")
+            if not value.isascii():
+                _whole_text(value, path)
             if enum is not None and value not in enum:
                 errors.append(_broken(value, path, f"satisfy enum value set: [{', '.join(enum)}]"))
                 return value
@@ -152,6 +155,14 @@ class Validator:
             return value
 
         return check
+
+
+def _whole_text(value: str, path: str) -> None:
+    """JSON can escape half a surrogate pair, which is no text that could be stored or sent back."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise SerializationError(f"Half a surrogate pair cannot be converted to a String at '{path}'") from None
 
 
 def _pattern(text: str) -> Any:
@@ -164,10 +175,10 @@ def _broken(value: Any, path: str, rule: str) -> str:
     return f"Value {shown} at '{path}' failed to satisfy constraint: Member must {rule}"
 
 
-def _wrong_type(value: Any, kind: str) -> SerializationError:
-    return SerializationError(
-        f"{JAVA_TYPES.get(type(value), 'START_OBJECT')} cannot be converted to {TYPE_NAMES[kind]}"
-    )
+def _wrong_type(value: Any, path: str, kind: str) -> SerializationError:
+    """AWS's words, and the place, which AWS leaves to be guessed."""
+    found = JAVA_TYPES.get(type(value), "START_OBJECT")
+    return SerializationError(f"{found} cannot be converted to {TYPE_NAMES[kind]} at '{path}'")
 
 
 def _size(shape: Shape) -> Check:
@@ -189,12 +200,14 @@ def _number(shape: Shape) -> Check:
     limit = 2**31 if kind == "integer" else 2**63
 
     def check(value: Any, path: str, errors: list[str]) -> Any:
-        if isinstance(value, bool) or not isinstance(value, int | float) or (whole and value != int(value)):
-            raise _wrong_type(value, kind)
+        if isinstance(value, bool) or not isinstance(value, int | float) or _endless(value):
+            raise _wrong_type(value, path, kind)
         if whole:
+            if value != int(value):
+                raise _wrong_type(value, path, kind)
             value = int(value)
             if not -limit <= value < limit:
-                raise SerializationError(f"Numeric value ({value}) out of range of {kind}")
+                raise SerializationError(f"Numeric value ({value}) at '{path}' is out of range of {kind}")
         if low is not None and value < low:
             errors.append(_broken(value, path, f"have value greater than or equal to {low}"))
         if high is not None and value > high:
@@ -204,20 +217,26 @@ def _number(shape: Shape) -> Check:
     return check
 
 
+def _endless(value: float) -> bool:
+    """NaN and the infinities: Python's JSON reads them, no JSON that we answer could hold them."""
+    return isinstance(value, float) and not math.isfinite(value)
+
+
 def _boolean(value: Any, path: str, errors: list[str]) -> Any:
     if not isinstance(value, bool):
-        raise _wrong_type(value, "boolean")
+        raise _wrong_type(value, path, "boolean")
     return value
 
 
 def _timestamp(value: Any, path: str, errors: list[str]) -> Any:
-    """Epoch seconds; botocore sends numbers, other clients ISO 8601 text."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
+    """Epoch seconds; botocore sends numbers, other clients ISO 8601 text. Years 1 to 9999, as clients can show them."""
     try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            datetime.fromtimestamp(value, UTC)
+            return value
         return datetime.fromisoformat(value).timestamp()
-    except (TypeError, ValueError):
-        raise _wrong_type(value, "timestamp") from None
+    except (TypeError, ValueError, OverflowError, OSError):
+        raise _wrong_type(value, path, "timestamp") from None
 
 
 def _blob(value: Any, path: str, errors: list[str]) -> Any:
@@ -225,5 +244,5 @@ def _blob(value: Any, path: str, errors: list[str]) -> Any:
     try:
         base64.b64decode(value, validate=True)
     except (TypeError, ValueError, binascii.Error):
-        raise _wrong_type(value, "blob") from None
+        raise _wrong_type(value, path, "blob") from None
     return value

@@ -1,0 +1,16 @@
+"""What some Creates must have beyond their model's required members: rules between members, told only in prose."""
+
+from typing import Any
+
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/nobody-knows:1"  # a job of it fails at once
+ENDPOINT_INPUT = {"EndpointName": "a1", "LocalPath": "/opt/ml/processing/input"}
+ACCEPTED: dict[str, dict[str, Any]] = {
+    "CreateDataQualityJobDefinition": {"DataQualityJobInput": {"EndpointInput": ENDPOINT_INPUT}},
+    "CreateModel": {"PrimaryContainer": {"Image": IMAGE}},
+    "CreateTrainingJob": {
+        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        "OutputDataConfig": {"S3OutputPath": "s3://nowhere/out"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+    },
+}
+"""By operation, members that it accepts."""

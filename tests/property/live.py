@@ -1,0 +1,38 @@
+"""One kept-alive connection to a live server: raw JSON 1.1, for what no client would send."""
+
+import http.client
+import json
+from typing import Any
+
+from tests.conftest import Server
+
+
+class Live:
+    """Posts operations to a server."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=60)
+
+    def post(self, operation: str, request: Any) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of the answer to a JSON document."""
+        return self.send(operation, json.dumps(request).encode())
+
+    def send(self, operation: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of the answer to these bytes."""
+        self._connection.request(
+            "POST",
+            "/",
+            body,
+            {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"},
+        )
+        answer = self._connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+
+    def resources(self) -> dict[str, int]:
+        """How many resources there are, by kind."""
+        counts = self.server.get("/_sageyard/health")["resources"]
+        return {kind: sum(by_status.values()) for kind, by_status in counts.items()}
+
+    def close(self) -> None:
+        self._connection.close()
