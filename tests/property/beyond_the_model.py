@@ -3,9 +3,13 @@
 from typing import Any
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/nobody-knows:1"  # a job of it fails at once
-ENDPOINT_INPUT = {"EndpointName": "a1", "LocalPath": "/opt/ml/processing/input"}
+BATCH_INPUT = {
+    "DataCapturedDestinationS3Uri": "s3://nowhere/captured",
+    "DatasetFormat": {"Csv": {"Header": True}},
+    "LocalPath": "/opt/ml/processing/input",
+}
 ACCEPTED: dict[str, dict[str, Any]] = {
-    "CreateDataQualityJobDefinition": {"DataQualityJobInput": {"EndpointInput": ENDPOINT_INPUT}},
+    "CreateDataQualityJobDefinition": {"DataQualityJobInput": {"BatchTransformInput": BATCH_INPUT}},
     "CreateModel": {"PrimaryContainer": {"Image": IMAGE}},
     "CreateTrainingJob": {
         "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
