@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.conftest import ACCOUNT, REGION, Server
+from tests.sdk.conftest import through_sageyard
 
 RUN = """
 import boto3
@@ -210,15 +211,12 @@ def test_results_come_sorted_in_pages_that_hold_each_once(sagemaker: Any) -> Non
     assert [result["Experiment"]["ExperimentName"] for page in pages for result in page["Results"]] == names
 
 
-@pytest.mark.skipif("SAGEYARD_SDK2_PYTHON" not in os.environ, reason="SAGEYARD_SDK2_PYTHON names no SDK v2")
+@pytest.mark.timeout(180)
 def test_the_sdk_v2_logs_and_loads_a_run(server: Server, sagemaker: Any, bucket: str, unique: str) -> None:
-    environment = {
-        "PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": server.url, "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "HOME": str(server.state_dir),
-    }  # fmt: skip
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     program = RUN.format(name=unique, bucket=bucket)
     done = subprocess.run(
-        [os.environ["SAGEYARD_SDK2_PYTHON"], "-c", program],
+        through_sageyard(server, 2, "-c", program),
         env=environment, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]

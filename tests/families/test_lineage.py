@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.conftest import REGION, Server
+from tests.conftest import Server
+from tests.sdk.conftest import through_sageyard
 
 SDK = """
 import boto3
@@ -291,14 +292,11 @@ def test_lineage_begins_at_an_entity_that_exists(sagemaker: Any, make: Any) -> N
     assert refusal(sagemaker.query_lineage)[0] == "ValidationException"
 
 
-@pytest.mark.skipif("SAGEYARD_SDK2_PYTHON" not in os.environ, reason="SAGEYARD_SDK2_PYTHON names no SDK v2")
+@pytest.mark.timeout(180)
 def test_the_sdk_v2_builds_follows_and_deletes_lineage(server: Server, sagemaker: Any, unique: str) -> None:
-    environment = {
-        "PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": server.url, "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "HOME": str(server.state_dir),
-    }  # fmt: skip
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     done = subprocess.run(
-        [os.environ["SAGEYARD_SDK2_PYTHON"], "-c", SDK.format(name=unique)],
+        through_sageyard(server, 2, "-c", SDK.format(name=unique)),
         env=environment, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.conftest import REPOSITORY, Server
-from tests.sdk.conftest import LOOPBACK, SCRIPTS, interpreter
+from tests.sdk.conftest import LOOPBACK, SCRIPTS, through_sageyard
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 LONGEST = 90
@@ -52,11 +51,9 @@ def run(server: Server, notebook: Path, folder: Path) -> Outputs:
         "JUPYTER_DATA_DIR": str(folder / "data"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
     }
-    port = server.url.rpartition(":")[2]
     started = time.monotonic()
     finished = subprocess.run(
-        [sys.executable, "-m", "sageyard", "run", "--port", port, "--state-dir", str(server.state_dir), "--",
-         interpreter(2), str(Path(__file__).parent / "execute.py"), str(notebook), str(result)],
+        through_sageyard(server, 2, str(Path(__file__).parent / "execute.py"), str(notebook), str(result)),
         env=environment, capture_output=True, text=True, timeout=300, cwd=folder, check=False,
     )  # fmt: skip
     seconds = time.monotonic() - started

@@ -22,6 +22,13 @@ def interpreter(version: int) -> str:
     return os.environ.get(f"SAGEYARD_SDK{version}_PYTHON", str(default))
 
 
+def through_sageyard(server: Server, version: int, *arguments: str) -> list[str]:
+    """The command that runs an SDK's Python pointed at the server, as `sageyard run -- python ...` does."""
+    port = server.url.rpartition(":")[2]
+    mine = [sys.executable, "-m", "sageyard", "run", "--port", port, "--state-dir", str(server.state_dir), "--"]
+    return [*mine, interpreter(version), *arguments]
+
+
 @pytest.fixture(scope="session")
 def run_script(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, str], dict[str, Any]]:
     """Run a script under an SDK version; its REPORT, after asserting that it contacted loopback only."""
@@ -31,10 +38,8 @@ def run_script(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Call
         hosts = folder / "hosts"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         environment |= {"CONTACTED_HOSTS": str(hosts), "PYTHONPATH": f"{SCRIPTS}{os.pathsep}{SCRIPTS / 'guard'}"}
-        port = server.url.rpartition(":")[2]
         finished = subprocess.run(
-            [sys.executable, "-m", "sageyard", "run", "--port", port, "--state-dir", str(server.state_dir), "--",
-             interpreter(version), str(SCRIPTS / f"{name}.py"), str(folder)],
+            through_sageyard(server, version, str(SCRIPTS / f"{name}.py"), str(folder)),
             env=environment, capture_output=True, text=True, timeout=300, cwd=folder, check=False,
         )  # fmt: skip
         output = finished.stdout + finished.stderr
