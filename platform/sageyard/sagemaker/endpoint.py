@@ -49,7 +49,7 @@ class ModelHooks(Hooks):
 
 
 def family(model_hooks: Hooks, endpoint_hooks: Hooks, update_weights_and_capacities: Function) -> Family:
-    """'Could not find …' and 'Cannot create already existing …' are matched by both SageMaker SDKs (sdk.md 5.1)."""
+    """'Could not find …' and 'Cannot create already existing …' are matched by both SageMaker SDKs."""
     return Family(
         overrides={
             "Model": {"hooks": model_hooks, "grade": "runs"},

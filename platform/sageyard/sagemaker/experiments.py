@@ -140,7 +140,7 @@ class ExperimentOperations:
 
 
 def family(engine: Engine) -> Family:
-    """'already exists' in a ValidationException is what the SDKs' load-or-create goes by (sdk.md 5.1)."""
+    """'already exists' in a ValidationException is what the SDKs' load-or-create goes by."""
     members, associations = TrialMembers(engine.store.database), Associations(engine.store.database)
     operations = ExperimentOperations(engine, members)
 

@@ -131,7 +131,7 @@ class AssociationOperations:
 
 
 def family(engine: Engine) -> Family:
-    """'already exists' in a ValidationException is what the SDKs look up the existing one upon (sdk.md 5.1)."""
+    """'already exists' in a ValidationException is what the SDKs look up the existing one upon."""
     associations = Associations(engine.store.database)
     edges = AssociationOperations(engine, associations)
     query = LineageQuery(engine, associations)

@@ -234,7 +234,7 @@ def _check_specifications(specifications: list[Document]) -> None:
 
 def family(engine: Engine) -> Family:
     """ModelPackageGroup and ModelPackage. A package whose name is taken is a ValidationException: both SDKs match it
-    together with 'ModelPackage already exists' (sdk.md 5.1)."""
+    together with 'ModelPackage already exists'."""
     registry = ModelRegistry(engine)
     return Family(
         overrides={

@@ -14,7 +14,7 @@ BATCH_DELAY = 0.25
 
 
 def log_group(endpoint_name: str) -> str:
-    """The log group of an endpoint (containers.md 5.2: CloudWatch)."""
+    """The log group of an endpoint."""
     return f"/aws/sagemaker/Endpoints/{endpoint_name}"
 
 

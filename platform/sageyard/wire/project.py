@@ -1,7 +1,7 @@
 """Answers: a stored document seen through an output shape.
 
 Only members that the shape knows, nothing null and no structure without its required members: the SageMaker SDK v3
-parses every answer into classes that refuse one (sdk.md 0.3). An empty structure that may be empty is shown, for it
+parses every answer into classes that refuse one. An empty structure that may be empty is shown, for it
 says something: `DatasetFormat: {"Parquet": {}}`.
 """
 

@@ -1,4 +1,4 @@
-"""Data capture, as monitor.md's readers find it in S3."""
+"""Data capture, as monitors find it in S3."""
 
 import base64
 import re
