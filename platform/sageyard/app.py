@@ -50,9 +50,6 @@ logger = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 1.0
 
-TARGET = b"SageMaker."
-"""How X-Amz-Target begins for SageMaker's control plane."""
-
 
 class Sageyard:
     """One server: an ASGI application with everything behind it."""
@@ -65,6 +62,7 @@ class Sageyard:
         self.mount, self.cloud = open_cloud(settings, self.clock)
         self.runner = ProcessRunner(settings)
         service = model.load("sagemaker")
+        self.target = f"{service.target_prefix}.".encode()
         self.engine = Engine(self.store, self.clock, derive(service), settings.account_id)
 
         jobs = (self.cloud, self.runner, settings, self.clock, Slots(settings.parallel_jobs), self.job_environment)
@@ -104,7 +102,7 @@ class Sageyard:
         target = header(scope, b"x-amz-target")
         credential = credential_scope(header(scope, b"authorization"), scope["query_string"])
         region = credential.region or self.settings.region
-        if target is not None and target.startswith(TARGET):
+        if target is not None and target.startswith(self.target):
             operation = target.decode("latin-1").partition(".")[2]
             return await control.answer(self.operations, operation, region, scope, receive, send)
         if path.startswith("/endpoints/") and credential.service in {"sagemaker", ""}:
@@ -170,7 +168,7 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; the state directory admits one server at a time."""
     logging.basicConfig(level=os.environ.get("SAGEYARD_LOG_LEVEL", "INFO"), format="%(levelname)s %(name)s %(message)s")
     app = Sageyard(settings)
-    control_plane = partial(control.ControlProtocol, app.operations, TARGET, settings.region, HttpToolsProtocol)
+    control_plane = partial(control.ControlProtocol, app.operations, app.target, settings.region, HttpToolsProtocol)
     protocol = partial(InvocationProtocol, app.endpoints.router, settings.region, control_plane)
     uvicorn.run(
         app,

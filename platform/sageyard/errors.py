@@ -4,10 +4,8 @@
      ├── ValidationError            400 ValidationException
      ├── ResourceNotFoundError      400 ResourceNotFound
      ├── ResourceInUseError         400 ResourceInUse
-     ├── ResourceLimitExceededError 400 ResourceLimitExceeded
      ├── ConflictError              400 ConflictException
-     ├── UnknownOperationError      400 UnknownOperationException
-     └── AccessDeniedError          400 AccessDeniedException
+     └── UnknownOperationError      400 UnknownOperationException
 
 Services raise these and nobody below `wire` catches them; `wire` is the one translator to HTTP. None is ever
 a 5xx: botocore retries those, up to ten times in the SageMaker SDK v3 (25 s and more for one refusal).
@@ -43,12 +41,6 @@ class ResourceInUseError(AwsError):
     code = "ResourceInUse"
 
 
-class ResourceLimitExceededError(AwsError):
-    """A quota is used up."""
-
-    code = "ResourceLimitExceeded"
-
-
 class ConflictError(AwsError):
     """The name is taken, where botocore models ConflictException."""
 
@@ -59,9 +51,3 @@ class UnknownOperationError(AwsError):
     """No such operation, or one that this server refuses; the message says which and why."""
 
     code = "UnknownOperationException"
-
-
-class AccessDeniedError(AwsError):
-    """The operation is known and not allowed."""
-
-    code = "AccessDeniedException"

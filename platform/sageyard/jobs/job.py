@@ -8,7 +8,7 @@ import asyncio
 import logging
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from sageyard.clock import Clock
 from sageyard.cloud import Cloud, ObjectNotFoundError
 from sageyard.errors import ResourceInUseError
 from sageyard.jobs.failure import REASON_LIMIT, JobFailedError
+from sageyard.jobs.log_stream import Event, LogStream
 from sageyard.jobs.slots import Slots
 from sageyard.jobs.staging import NoObjectsError
 from sageyard.resources.spec import Context, Document, Hooks, Resource
@@ -121,6 +122,23 @@ class Job(ABC):
     def run_name(self, host: str) -> str:
         """`TrainingJob/us-east-1/churn/algo-1`."""
         return f"{self.resource.kind}/{self.resource.region}/{self.resource.name}/{host}"
+
+    def log_streams(
+        self, group: str, hosts: Sequence[str], seen: Callable[[Sequence[Event]], None] | None = None
+    ) -> list[LogStream]:
+        """One stream a host, `<job>/<host>-<epoch>`; `seen` is shown the events, too."""
+        services, epoch = self.services, int(self.services.clock.now())
+        return [
+            LogStream(
+                services.cloud.logs,
+                services.clock,
+                self.resource.region,
+                group,
+                f"{self.resource.name}/{host}-{epoch}",
+                seen,
+            )
+            for host in hosts
+        ]
 
     def environment(self) -> dict[str, str]:
         """Variables for AWS clients and those of the request, which win."""

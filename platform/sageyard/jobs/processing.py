@@ -122,17 +122,7 @@ class ProcessingJob(Job):
 
     async def _process(self, slot: int, continuous: list[Mirror]) -> tuple[Outcome, list[LogStream]]:
         services = self.services
-        epoch = int(services.clock.now())
-        logs = [
-            LogStream(
-                services.cloud.logs,
-                services.clock,
-                self.resource.region,
-                LOG_GROUP,
-                f"{self.resource.name}/{host}-{epoch}",
-            )
-            for host in self.hosts
-        ]
+        logs = self.log_streams(LOG_GROUP, self.hosts)
         environment = self.environment()
         async with AsyncExitStack() as ending:
             for log in logs:

@@ -124,18 +124,7 @@ class TrainingJob(Job):
 
     async def _train(self, slot: int) -> tuple[Outcome, list[LogStream]]:
         services, request = self.services, self.request
-        epoch = int(services.clock.now())
-        logs = [
-            LogStream(
-                services.cloud.logs,
-                services.clock,
-                self.resource.region,
-                LOG_GROUP,
-                f"{self.resource.name}/{host}-{epoch}",
-                self.metrics.scan,
-            )
-            for host in self.hosts
-        ]
+        logs = self.log_streams(LOG_GROUP, self.hosts, self.metrics.scan)
         environment = self.environment() | {
             "TRAINING_JOB_NAME": self.resource.name,
             "TRAINING_JOB_ARN": self.resource.arn,

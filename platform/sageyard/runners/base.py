@@ -5,7 +5,7 @@ It knows nothing of jobs and endpoints. Runners never import each other; each pa
 `tests/conformance/runner_contract.py`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -83,6 +83,3 @@ class Runner(Protocol):
 
     async def start(self, request: RunRequest, output: OutputSink) -> RunHandle:
         """Start a container. ImageNotFoundError, StartError. Whatever it runs dies with the server."""
-
-
-StartRunner = Callable[[RunRequest, OutputSink], Awaitable[RunHandle]]
