@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from sageyard.admin import Admin
 from sageyard.aws import open_cloud
 from sageyard.clock import ShiftedClock
+from sageyard.coverage import Tables
 from sageyard.environment import client_environment
 from sageyard.jobs.processing import ProcessingJobHooks
 from sageyard.jobs.slots import Slots
@@ -25,6 +26,7 @@ from sageyard.resources.derive import derive
 from sageyard.resources.engine import Engine
 from sageyard.resources.family import install
 from sageyard.resources.operations import Operations
+from sageyard.resources.runtime import RuntimeOperations
 from sageyard.runners.process import ProcessRunner
 from sageyard.sagemaker import (
     endpoint,
@@ -40,10 +42,12 @@ from sageyard.sagemaker import (
 )
 from sageyard.serving.endpoint import EndpointHooks
 from sageyard.serving.front import InvocationProtocol
+from sageyard.serving.router import INVOCATIONS
 from sageyard.settings import Settings
 from sageyard.store.resources import Resources
-from sageyard.wire import control, model
+from sageyard.wire import control, model, rest_json
 from sageyard.wire.asgi import Receive, Scope, Send, header
+from sageyard.wire.rest_json import Routes
 from sageyard.wire.signature import credential_scope
 
 logger = logging.getLogger(__name__)
@@ -72,7 +76,7 @@ class Sageyard:
         self.schedules = MonitoringScheduleHooks(
             self.engine, self.cloud, self.clock, lambda: self.operations, self.endpoints.flush
         )
-        functions = install(
+        families = install(
             self.engine,
             [
                 training_job.family(TrainingJobHooks(*jobs)),
@@ -91,7 +95,9 @@ class Sageyard:
                 tags.family(self.engine),
             ],
         )
-        self.operations: Operations = Operations(service, self.engine, functions)
+        self.operations: Operations = Operations(service, self.engine, families.functions, families.refused)
+        self.runtime = RuntimeOperations(self.operations, families.runtime, families.refused)
+        self.routes = Routes(self.runtime.models.values())
         self.admin = Admin(self)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -107,9 +113,20 @@ class Sageyard:
             return await control.answer(self.operations, operation, region, scope, receive, send)
         if path.startswith("/endpoints/") and credential.service in {"sagemaker", ""}:
             return await self.endpoints.router(scope, receive, send, region)
+        if credential.service == "sagemaker" and (route := self.routes.match(scope["method"], scope["raw_path"])):
+            return await rest_json.answer(self.runtime, route, region, scope, receive, send)
         if path.startswith("/_sageyard/") or path == "/moto-api/reset":
             return await self.admin(scope, receive, send)
         return await self.mount(scope, receive, send)
+
+    @property
+    def tables(self) -> Tables:
+        """Every operation of every service of SageMaker's, and what stands behind it."""
+        dispatched = {"sagemaker": self.operations.table, **self.runtime.tables}
+        return {"sagemaker-runtime": INVOCATIONS} | {
+            service: {name: (operation.grade, operation.behind) for name, operation in table.items()}
+            for service, table in dispatched.items()
+        }
 
     def job_environment(self, region: str) -> dict[str, str]:
         """What points AWS clients inside a job at this server."""

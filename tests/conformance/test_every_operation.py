@@ -8,41 +8,53 @@ from typing import Any
 import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
+from sageyard.resources.runtime import sister_services
 from sageyard.wire import model
 
 from tests.conformance.minimal_requests import Minimal
+from tests.conftest import Server
 
-SERVICE = model.load("sagemaker")
-MINIMAL = Minimal(SERVICE)
-TABLE = Path(__file__).parent.parent.parent / "platform" / "docs" / "OPERATIONS.md"
-GRADES = dict(
-    re.findall(r"^\| `(\w+)` \| (runs|simulated|stored only|refused) \|", TABLE.read_text("utf-8"), re.MULTILINE)
-)
+TABLES = Path(__file__).parent.parent.parent / "platform" / "docs" / "OPERATIONS.md"
+GRADES = {
+    (service, operation): grade
+    for service, table in re.findall(
+        r"^## ([\w-]+)$(.*?)(?=^## |\Z)", TABLES.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    for operation, grade in re.findall(r"^\| `(\w+)` \| (runs|simulated|stored only|refused) \|", table, re.MULTILINE)
+}
+SERVICES = ["sagemaker", "sagemaker-runtime", *sister_services()]
+OPERATIONS = [(service, operation) for service in SERVICES for operation in sorted(model.load(service).operations)]
 
 
-def test_the_table_lists_every_operation_of_the_model() -> None:
-    assert set(GRADES) == set(SERVICE.operations)
+def test_the_tables_list_every_operation_of_every_model() -> None:
+    assert set(GRADES) == set(OPERATIONS)
 
 
-@pytest.mark.parametrize("operation", sorted(SERVICE.operations))
-def test_an_operation_answers_as_graded(sagemaker: Any, operation: str) -> None:
+@pytest.fixture(scope="module")
+def clients(server: Server) -> dict[str, Any]:
+    return {service: server.client(service) for service in SERVICES}
+
+
+@pytest.mark.parametrize(("service", "operation"), OPERATIONS)
+def test_an_operation_answers_as_graded(clients: dict[str, Any], service: str, operation: str) -> None:
     """Refused operations say so by name; all others answer what botocore parses, or one of AWS's refusals."""
+    loaded = model.load(service)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            answer = getattr(sagemaker, xform_name(operation))(**MINIMAL.request(operation))
+            answer = getattr(clients[service], xform_name(operation))(**Minimal(loaded).request(operation))
             code, message, status = "", "", answer["ResponseMetadata"]["HTTPStatusCode"]
         except ClientError as error:
             code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
     assert status < 500
     assert code not in {"SerializationException", "InternalFailure"}, message
-    if GRADES[operation] == "refused":
+    if GRADES[service, operation] == "refused":
         assert code == "UnknownOperationException"
         assert message.startswith(f"{operation} is an operation of SageMaker")
     else:
         assert code != "UnknownOperationException"
         assert "validation error" not in message, message
         if not code:
-            required = SERVICE.output_shape(operation).get("required", [])
+            required = loaded.output_shape(operation).get("required", [])
             assert [name for name in required if name not in answer] == []

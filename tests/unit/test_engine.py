@@ -44,8 +44,8 @@ class Server:
         self.clock = ShiftedClock()
         self.store = Resources(path / "sageyard.db")
         self.engine = Engine(self.store, self.clock, derive(service), "123456789012")
-        functions = install(self.engine, [tags.family(self.engine), *(families or [])])
-        self.operations = Operations(service, self.engine, functions)
+        installed = install(self.engine, [tags.family(self.engine), *(families or [])])
+        self.operations = Operations(service, self.engine, installed.functions, installed.refused)
 
     async def call(self, operation: str, **request: Any) -> dict[str, Any]:
         return await self.operations.call(operation, request, region="us-east-1")

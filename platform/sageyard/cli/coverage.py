@@ -16,11 +16,12 @@ def coverage(as_markdown: bool) -> None:
     from sageyard.settings import Settings
 
     with tempfile.TemporaryDirectory() as folder:
-        operations = Sageyard(Settings(state_dir=Path(folder))).operations
-        if as_markdown:
-            click.echo(markdown(operations), nl=False)
-            return
-        for operation in sorted(operations.table.values(), key=lambda operation: (operation.grade, operation.name)):
-            click.echo(f"{operation.grade:12} {operation.name}")
-        counts = Counter(operation.grade for operation in operations.table.values())
-        click.echo(", ".join(f"{count} {grade}" for grade, count in counts.most_common()))
+        tables = Sageyard(Settings(state_dir=Path(folder))).tables
+    if as_markdown:
+        click.echo(markdown(tables), nl=False)
+        return
+    found = [(grade, service, name) for service, table in tables.items() for name, (grade, _) in table.items()]
+    for grade, service, name in sorted(found):
+        click.echo(f"{grade:12} {service:34} {name}")
+    counts = Counter(grade for grade, _, _ in found)
+    click.echo(", ".join(f"{count} {grade}" for grade, count in counts.most_common()))

@@ -37,14 +37,20 @@ class Operation:
 class Operations:
     """Implements `spec.Api` over an engine and the functions of the family files."""
 
-    def __init__(self, model: ServiceModel, engine: Engine, functions: Mapping[str, tuple[Function, Grade]]) -> None:
+    def __init__(
+        self,
+        model: ServiceModel,
+        engine: Engine,
+        functions: Mapping[str, tuple[Function, Grade]],
+        reasons: Mapping[str, str],
+    ) -> None:
         self.model = model
         self.engine = engine
         self.validator = Validator(model)
         for kind, spec in engine.specs.items():
             if spec.grade == "stored only":
                 engine.specs[kind] = timed(model, spec, engine.clock)
-        self.table = {name: self._behind(name, functions) for name in model.operations}
+        self.table = {name: self._behind(name, functions, reasons.get(name)) for name in model.operations}
 
     async def call(self, operation: str, request: Document, *, region: str) -> Document:
         """Validate, carry out and answer; raises AwsError."""
@@ -74,7 +80,7 @@ class Operations:
                     return
                 await self.engine.wait_for_change(row, left)
 
-    def _behind(self, name: str, functions: Mapping[str, tuple[Function, Grade]]) -> Operation:
+    def _behind(self, name: str, functions: Mapping[str, tuple[Function, Grade]], reason: str | None) -> Operation:
         if name in functions:
             function, grade = functions[name]
             return Operation(name, function, grade, f"`{function.__module__}`")
@@ -82,7 +88,7 @@ class Operations:
         noun = name.removeprefix(verb)
         kind = listed_kind(noun, self.engine.specs) if verb == "List" else noun
         if not verb or kind is None or kind not in self.engine.specs:
-            return Operation(name, _refused(name), "refused", "")
+            return refused(name, reason)
         spec = self.engine.specs[kind]
         if verb == "List":
             return Operation(name, self._lister(name, spec), spec.grade, "`sageyard.resources.engine`")
@@ -120,11 +126,13 @@ class Operations:
         return answer
 
 
-def _refused(name: str) -> Function:
-    async def refuse(request: Document, context: Context) -> Document:
-        raise UnknownOperationError(
-            f"{name} is an operation of SageMaker that Sageyard does not carry out yet. "
-            "`sageyard coverage` and platform/docs/OPERATIONS.md list the ones it does."
-        )
+def refused(name: str, reason: str | None) -> Operation:
+    """An operation that nothing here carries out; `reason` says why, and what to use instead."""
+    told = (
+        f": {reason}" if reason else " yet. `sageyard coverage` and platform/docs/OPERATIONS.md list the ones it does."
+    )
 
-    return refuse
+    async def refuse(request: Document, context: Context) -> Document:
+        raise UnknownOperationError(f"{name} is an operation of SageMaker that Sageyard does not carry out{told}")
+
+    return Operation(name, refuse, "refused", reason or "")

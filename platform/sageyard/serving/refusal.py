@@ -3,6 +3,7 @@
     RuntimeRefusal
      ├── unknown_endpoint   400 ValidationError
      ├── unknown_operation  404 UnknownOperationException
+     ├── refused_operation  400 UnknownOperationException
      ├── invalid            400 ValidationError
      ├── too_large          413 ValidationError
      └── model_error        424 ModelError
@@ -45,6 +46,12 @@ def unknown_operation(method: str, path: str) -> RuntimeRefusal:
         "UnknownOperationException",
         f"{method} {path} is no operation that Sageyard serves: InvokeEndpoint is POST /endpoints/<name>/invocations.",
     )
+
+
+def refused_operation(name: str, reason: str) -> RuntimeRefusal:
+    """An operation that nothing here carries out."""
+    message = f"{name} is an operation of SageMaker that Sageyard does not carry out: {reason}"
+    return RuntimeRefusal(400, "UnknownOperationException", message)
 
 
 def invalid(message: str) -> RuntimeRefusal:

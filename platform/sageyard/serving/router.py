@@ -11,6 +11,7 @@ from time import perf_counter
 from uuid import uuid4
 
 from sageyard.clock import Clock
+from sageyard.resources.spec import Grade
 from sageyard.serving.connection import Answer, BrokenConnectionError
 from sageyard.serving.container import Container
 from sageyard.serving.deployment import PAYLOAD_LIMIT
@@ -21,6 +22,7 @@ from sageyard.serving.refusal import (
     RuntimeRefusal,
     invalid,
     model_error,
+    refused_operation,
     too_large,
     unknown_endpoint,
     unknown_operation,
@@ -35,6 +37,17 @@ TARGET_HOST = b"x-amzn-sagemaker-target-container-hostname"
 INFERENCE_COMPONENT = b"x-amzn-sagemaker-inference-component"
 INFERENCE_ID = b"x-amzn-sagemaker-inference-id"
 CUSTOM_ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
+
+INVOCATIONS: dict[str, tuple[Grade, str]] = {
+    "InvokeEndpoint": ("runs", f"`{__name__}`"),
+    "InvokeEndpointAsync": ("refused", "No endpoint has an AsyncInferenceConfig yet: use InvokeEndpoint."),
+    "InvokeEndpointWithResponseStream": ("refused", "Answers are not streamed yet: use InvokeEndpoint."),
+}
+"""The operations of sagemaker-runtime: grade, and where the behaviour is or why there is none."""
+REFUSED = {
+    "async-invocations": "InvokeEndpointAsync",
+    "invocations-response-stream": "InvokeEndpointWithResponseStream",
+}
 
 
 class ServedEndpoint:
@@ -72,8 +85,8 @@ class Router:
         endpoint_name, _, operation = path.removeprefix("/endpoints/").partition("/")
         if scope["method"] == "POST" and operation == "invocations":
             return await self.invoke(scope, receive, send, region, endpoint_name)
-        if scope["method"] == "POST" and operation == "async-invocations":
-            return await self.refuse_async(send, region, endpoint_name)
+        if scope["method"] == "POST" and operation in REFUSED:
+            return await _send_refusal(send, refused_operation(REFUSED[operation], INVOCATIONS[REFUSED[operation]][1]))
         return await _send_refusal(send, unknown_operation(scope["method"], path))
 
     async def invoke(self, scope: Scope, receive: Receive, send: Send, region: str, endpoint_name: str) -> None:
@@ -109,19 +122,6 @@ class Router:
             ],
             answer.body,
         )
-
-    async def refuse_async(self, send: Send, region: str, endpoint_name: str) -> None:
-        """`POST /endpoints/{endpoint_name}/async-invocations`: no endpoint here has an AsyncInferenceConfig."""
-        known = self._endpoints.get((region, endpoint_name))
-        refusal = (
-            unknown_endpoint(endpoint_name, self._account_id)
-            if known is None or known.fleet is None
-            else invalid(
-                f"Endpoint {endpoint_name} is not an asynchronous endpoint: its configuration has no "
-                "AsyncInferenceConfig. Invoke it with InvokeEndpoint."
-            )
-        )
-        await _send_refusal(send, refusal)
 
     async def _invoke(
         self,

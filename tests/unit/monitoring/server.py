@@ -119,7 +119,8 @@ class Server:
             }
         )
         families = [work, job_definitions.family(), monitoring_schedule.family(self.schedules, self.engine)]
-        self.operations = Operations(service, self.engine, install(self.engine, families))
+        installed = install(self.engine, families)
+        self.operations = Operations(service, self.engine, installed.functions, installed.refused)
 
     async def __aenter__(self) -> "Server":
         self.engine.recover()

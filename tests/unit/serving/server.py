@@ -126,8 +126,8 @@ class App:
             invocation_timeout=timeout,
         )
         family = endpoint.family(Hooks(), self.hooks, self.hooks.update_weights_and_capacities)
-        functions = install(self.engine, [family])
-        self.operations = Operations(service, self.engine, functions)
+        installed = install(self.engine, [family])
+        self.operations = Operations(service, self.engine, installed.functions, installed.refused)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":

@@ -79,7 +79,10 @@ def test_unknown_endpoints_variants_and_targets_are_refused(world: Any, parrot: 
 
 
 def test_asynchronous_invocation_is_refused_with_a_reason(world: Any, parrot: str) -> None:
-    with pytest.raises(ClientError, match="not an asynchronous endpoint"):
+    with pytest.raises(
+        ClientError,
+        match="InvokeEndpointAsync is an operation of SageMaker that Sageyard does not",
+    ):
         world.runtime.invoke_endpoint_async(EndpointName=parrot, InputLocation="s3://bucket/x")
 
 
