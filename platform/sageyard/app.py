@@ -67,7 +67,7 @@ class Sageyard:
         self.runner = ProcessRunner(settings)
         service = model.load("sagemaker")
         self.target = f"{service.target_prefix}.".encode()
-        self.engine = Engine(self.store, self.clock, derive(service), settings.account_id)
+        self.engine = Engine(self.store, self.clock, derive(service), settings.account_id, settings.quotas)
 
         jobs = (self.cloud, self.runner, settings, self.clock, Slots(settings.parallel_jobs), self.job_environment)
         self.endpoints = EndpointHooks(

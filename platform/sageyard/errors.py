@@ -5,6 +5,7 @@
      ├── ResourceNotFoundError      400 ResourceNotFound
      ├── ResourceInUseError         400 ResourceInUse
      ├── ConflictError              400 ConflictException
+     ├── ResourceLimitExceededError 400 ResourceLimitExceeded
      └── UnknownOperationError      400 UnknownOperationException
 
 Services raise these and nobody below `wire` catches them; `wire` is the one translator to HTTP. None is ever
@@ -45,6 +46,12 @@ class ConflictError(AwsError):
     """The name is taken, where botocore models ConflictException."""
 
     code = "ConflictException"
+
+
+class ResourceLimitExceededError(AwsError):
+    """A quota is used up."""
+
+    code = "ResourceLimitExceeded"
 
 
 class UnknownOperationError(AwsError):

@@ -1,6 +1,7 @@
 """Where the server listens, where its state lies and what it may use. Read once, at start."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class Settings:
     runner: str = "process"
     parallel_jobs: int = field(default_factory=lambda: max(2, os.cpu_count() or 2))
     stop_grace: float = 120.0
+    quotas: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def endpoint_url(self) -> str:

@@ -12,6 +12,7 @@ from sageyard.resources.derive import derive
 from sageyard.resources.engine import Engine
 from sageyard.resources.family import Family, install
 from sageyard.resources.operations import Operations
+from sageyard.resources.quotas import Quotas
 from sageyard.resources.spec import Hooks, Resource
 from sageyard.sagemaker import tags
 from sageyard.store.resources import Resources
@@ -259,5 +260,91 @@ def test_an_operation_that_nothing_stands_behind_is_refused_by_name(tmp_path: Pa
         assert refusal.code == "UnknownOperationException"
         assert refusal.message.startswith("QueryLineage is an operation of SageMaker")
         assert (await server.refusal("Frobnicate")).code == "UnknownOperationException"
+
+    drive(tmp_path, scenario)
+
+
+def test_a_repeated_request_with_a_client_token_makes_nothing_new(tmp_path: Path) -> None:
+    async def scenario(server: Server) -> None:
+        request = {"PipelineName": "p", "PipelineDefinition": "{}", "RoleArn": ROLE, "ClientRequestToken": "t" * 32}
+        first = await server.call("CreatePipeline", **request)
+        assert await server.call("CreatePipeline", **request) == first
+        other = await server.refusal("CreatePipeline", **request | {"PipelineDescription": "another"})
+        assert other.code == "ConflictException"
+        assert first["PipelineArn"] in other.message
+        assert len((await server.call("ListPipelines"))["PipelineSummaries"]) == 1
+        await server.call("DeletePipeline", PipelineName="p", ClientRequestToken="u" * 32)
+        assert await server.call("CreatePipeline", **request) == first
+
+    drive(tmp_path, scenario)
+
+
+def test_names_that_differ_only_in_case_are_one_name(tmp_path: Path) -> None:
+    async def scenario(server: Server) -> None:
+        await server.call("CreateExperiment", ExperimentName="Taken")
+        assert "taken" in (await server.refusal("CreateExperiment", ExperimentName="taken")).message
+
+    drive(tmp_path, scenario)
+
+
+def test_an_arn_of_another_region_is_not_found(tmp_path: Path) -> None:
+    async def scenario(server: Server) -> None:
+        await server.call("CreateDeviceFleet", DeviceFleetName="f", OutputConfig={"S3OutputLocation": "s3://b/k"})
+        spec = server.engine.specs["DeviceFleet"]
+        here = server.engine.arn(spec, "us-east-1", ["f"])
+        assert server.engine.find(spec, {"DeviceFleetName": here}, "us-east-1").name == "f"
+        with pytest.raises(AwsError, match="Could not find"):
+            server.engine.find(spec, {"DeviceFleetName": here}, "eu-west-1")
+
+    drive(tmp_path, scenario)
+
+
+def test_a_parent_must_exist_and_stays_while_it_has_children(tmp_path: Path) -> None:
+    async def scenario(server: Server) -> None:
+        orphan = await server.refusal("CreateUserProfile", DomainId="d-nothing", UserProfileName="u")
+        assert orphan.code == "ResourceNotFound"
+        settings = {"ExecutionRole": ROLE}
+        domain = await server.call(
+            "CreateDomain", DomainName="d", AuthMode="IAM", DefaultUserSettings=settings, VpcId="vpc-1", SubnetIds=["s"]
+        )
+        identity = domain["DomainArn"].rpartition("/")[2]
+        profile = await server.call("CreateUserProfile", DomainId=identity, UserProfileName="u")
+        refused = await server.refusal("DeleteDomain", DomainId=identity)
+        assert refused.code == "ResourceInUse"
+        assert profile["UserProfileArn"] in refused.message
+        await server.call("DeleteUserProfile", DomainId=identity, UserProfileName="u")
+        await server.call("DeleteDomain", DomainId=identity)
+
+    drive(tmp_path, scenario)
+
+
+def test_a_quota_refuses_what_is_one_too_many(tmp_path: Path) -> None:
+    async def scenario(server: Server) -> None:
+        server.engine.quotas = Quotas({"Experiment": 1}, server.store)
+        await server.call("CreateExperiment", ExperimentName="one")
+        refused = await server.refusal("CreateExperiment", ExperimentName="two")
+        assert refused.code == "ResourceLimitExceeded"
+        assert "'Number of experiments' is 1 Experiments, with current utilization of 1" in refused.message
+        await server.call("DeleteExperiment", ExperimentName="one")
+        await server.call("CreateExperiment", ExperimentName="two")
+
+    drive(tmp_path, scenario)
+
+
+def test_a_quota_of_instances_counts_those_of_running_jobs(tmp_path: Path) -> None:
+    def job(name: str, instances: int) -> dict[str, Any]:
+        cluster = {"InstanceType": "ml.m5.large", "InstanceCount": instances, "VolumeSizeInGB": 1}
+        return processing(name) | {"ProcessingResources": {"ClusterConfig": cluster}}
+
+    async def scenario(server: Server) -> None:
+        server.engine.quotas = Quotas({"ml.m5.large for processing job usage": 3}, server.store)
+        await server.call("CreateProcessingJob", **job("first", 2))
+        refused = await server.refusal("CreateProcessingJob", **job("second", 2))
+        assert refused.code == "ResourceLimitExceeded"
+        assert refused.message.startswith(
+            "The account-level service limit 'ml.m5.large for processing job usage' is 3 Instances, with current "
+            "utilization of 2 Instances and a request delta of 2 Instances."
+        )
+        await server.call("CreateProcessingJob", **job("third", 1))
 
     drive(tmp_path, scenario)

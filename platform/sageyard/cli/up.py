@@ -21,10 +21,19 @@ START_SECONDS = 60.0
 @click.command()
 @server_options
 @click.option("--runner", type=click.Choice(["process"]), default="process", show_default=True, help="What runs jobs.")
+@click.option(
+    "--quota",
+    "quotas",
+    multiple=True,
+    metavar="NAME=LIMIT",
+    callback=lambda context, parameter, values: dict(_quota(value) for value in values),
+    help="Refuse more than LIMIT of a resource type ('Endpoint=2') or of a job's instances "
+    "('ml.m5.xlarge for training job usage=4'), as AWS's service quotas do. May be given several times.",
+)
 @click.option("--detach", is_flag=True, help="Return once the server answers; it keeps running.")
-def up(host: str, port: int, state_dir: Path | None, runner: str, detach: bool) -> None:
+def up(host: str, port: int, state_dir: Path | None, runner: str, quotas: dict[str, int], detach: bool) -> None:
     """Start the server."""
-    settings = Settings(host=host, port=port, state_dir=resolve_state_dir(state_dir), runner=runner)
+    settings = Settings(host=host, port=port, state_dir=resolve_state_dir(state_dir), runner=runner, quotas=quotas)
     if (running := find_running(settings)) is not None:
         click.echo(f"Sageyard already runs at {running.url} (pid {running.pid})")
         if running.url != settings.endpoint_url:
@@ -38,6 +47,13 @@ def up(host: str, port: int, state_dir: Path | None, runner: str, detach: bool) 
         _start_detached(settings)
     else:
         _serve(settings)
+
+
+def _quota(text: str) -> tuple[str, int]:
+    name, _, limit = text.rpartition("=")
+    if not name or not limit.isdecimal():
+        raise click.BadParameter(f"{text!r} is no quota: give a name and a number, as in --quota Endpoint=2.")
+    return name, int(limit)
 
 
 def _check_address(settings: Settings) -> None:
@@ -73,6 +89,7 @@ def _serve(settings: Settings) -> None:
 def _start_detached(settings: Settings) -> None:
     command = [sys.executable, "-m", "sageyard", "up", "--host", settings.host, "--port", str(settings.port)]
     command += ["--state-dir", str(settings.state_dir), "--runner", settings.runner]
+    command += [word for name, limit in settings.quotas.items() for word in ("--quota", f"{name}={limit}")]
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     log = log_path(settings.state_dir)
     with log.open("ab") as output:

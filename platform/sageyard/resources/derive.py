@@ -5,12 +5,23 @@ extractor); what the names do not tell is overridden by the family files in `sag
 """
 
 import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from sageyard.resources.spec import ResourceSpec
+from sageyard.resources.spec import Reference, ResourceSpec
 from sageyard.wire.model import ServiceModel, Shape
 
 SUCCESS = ("InService", "Completed", "Active", "Created", "Available", "ACTIVE", "COMPLETED", "CREATED", "Scheduled",
            "Ready", "Succeeded", "CreateCompleted", "CREATE_COMPLETED", "Running")  # fmt: skip
+TOKENS = ("ClientRequestToken", "ClientToken")
+VAGUE = {"Name", "JobName"}
+"""Identity members that other types use for other things."""
+NO_REFERENCES = {
+    ("EdgePackagingJob", "ModelName"),  # names the packaged model, which nothing else has
+    ("Model", "Containers[].ModelPackageName"),  # the model's own hooks look at the approval, too
+    ("ModelPackage", "ModelPackageGroupName"),  # makes a version
+}
+"""Members that are named like another type's identity and mean something else."""
 PLURALS = (("ies", "y"), ("ses", "s"), ("s", ""))
 
 
@@ -22,7 +33,43 @@ def words(noun: str) -> str:
 def derive(model: ServiceModel) -> dict[str, ResourceSpec]:
     """Every type that has a Create and a Describe operation, by kind."""
     created = [name.removeprefix("Create") for name in model.operations if name.startswith("Create")]
-    return {kind: _spec(model, kind) for kind in sorted(created) if f"Describe{kind}" in model.operations}
+    specs = {kind: _spec(model, kind) for kind in sorted(created) if f"Describe{kind}" in model.operations}
+    owners = _owners(specs)
+    return {kind: _related(model, spec, owners) for kind, spec in specs.items()}
+
+
+def _owners(specs: Mapping[str, ResourceSpec]) -> dict[str, str]:
+    """The type that a member names: `EndpointConfigName` is the whole identity of EndpointConfig and of no other."""
+    alone: dict[str, list[str]] = {}
+    for kind, spec in specs.items():
+        if len(spec.identity) == 1 and not spec.identity[0].endswith("Arn"):
+            alone.setdefault(spec.identity[0], []).append(kind)
+    return {member: kinds[0] for member, kinds in alone.items() if len(kinds) == 1 and member not in VAGUE}
+
+
+def _related(model: ServiceModel, spec: ResourceSpec, owners: Mapping[str, str]) -> ResourceSpec:
+    """With its parent (the outer part of its identity) and what else its Create request refers to."""
+    create = model.input_shape(f"Create{spec.kind}")
+    parent = spec.identity[0] if len(spec.identity) > 1 and spec.identity[0] in owners else ""
+    references = tuple(
+        Reference(path, owners[member])
+        for path, member in _members(model, create)
+        if member in owners
+        and member not in (*spec.identity, parent)
+        and owners[member] != spec.kind
+        and (spec.kind, path) not in NO_REFERENCES
+    )
+    return replace(spec, references=references, parent_member=parent, parent_kind=owners.get(parent, ""))
+
+
+def _members(model: ServiceModel, shape: Shape) -> Iterator[tuple[str, str]]:
+    """Paths and names of a request's members, and of those of the structures that it lists."""
+    for name, member in shape.get("members", {}).items():
+        yield name, name
+        found = model.shapes[member["shape"]]
+        if found["type"] == "list":
+            inner = model.shapes[found["member"]["shape"]]
+            yield from ((f"{name}[].{deeper}", deeper) for deeper in inner.get("members", {}))
 
 
 def _spec(model: ServiceModel, kind: str) -> ResourceSpec:
@@ -58,6 +105,7 @@ def _spec(model: ServiceModel, kind: str) -> ResourceSpec:
         update_status=named("Updating", "UPDATING"),
         not_found_code="ResourceNotFound" if "ResourceNotFound" in errors else "ValidationException",
         exists_code=exists_code or "ValidationException",
+        token_member=next((name for name in TOKENS if name in create.get("members", {})), None),
     )
 
 

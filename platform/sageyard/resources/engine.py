@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import uuid
 from collections.abc import Callable, Mapping
@@ -11,9 +12,11 @@ from typing import Any
 from sageyard.clock import Clock
 from sageyard.errors import AwsError, ValidationError
 from sageyard.resources.query import Page, selection
+from sageyard.resources.quotas import Quotas
 from sageyard.resources.resource import StoredResource
 from sageyard.resources.spec import Context, Document, ResourceSpec
-from sageyard.store.resources import NameTakenError, Resources, Row
+from sageyard.store.client_tokens import ClientTokens
+from sageyard.store.resources import Resources, Row, Selection
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +27,17 @@ Watcher = Callable[[ResourceSpec, Row | None, Row | None], None]
 class Engine:
     """All resource types over one store. Methods run in the event loop; writes are durable when they return."""
 
-    def __init__(self, store: Resources, clock: Clock, specs: Mapping[str, ResourceSpec], account_id: str) -> None:
+    def __init__(
+        self,
+        store: Resources,
+        clock: Clock,
+        specs: Mapping[str, ResourceSpec],
+        account_id: str,
+        quotas: Mapping[str, int] | None = None,
+    ) -> None:
         self.store = store
+        self.tokens = ClientTokens(store.database)
+        self.quotas = Quotas(quotas or {}, store)
         self.clock = clock
         self.specs = dict(specs)
         self.account_id = account_id
@@ -37,6 +49,9 @@ class Engine:
 
     async def create(self, spec: ResourceSpec, request: Document, context: Context) -> Document:
         """Store a new resource and start its work; answers its document."""
+        asked = request
+        if (made := self._made_before(spec, asked, context.region)) is not None:
+            return made
         request = dict(request)
         tags = request.pop("Tags", [])
         for member in spec.generated:
@@ -44,9 +59,11 @@ class Engine:
             request.setdefault(member, spec.hooks.identify(request) or random)
         identity = [str(request[member]) for member in spec.identity]
         arn = self.arn(spec, context.region, identity)
-        if self.store.exists(spec.kind, context.region, "/".join(identity)):
+        if self.store.has_arn(arn, spec.kind):  # names that differ only in case have one ARN
             raise self._exists(spec, identity, arn)
+        parent = self._parent(spec, request, context.region)
         self._check_references(spec, request, context.region)
+        self.quotas.check(spec, request, context.region)
         document = await spec.hooks.prepare(request, context)
         for member in spec.generated:
             if member.endswith("Arn"):
@@ -54,12 +71,15 @@ class Engine:
         now, status = self.clock.now(), spec.initial_status
         if spec.status_member in document:
             status = str(document.pop(spec.status_member))  # an Action's status is its creator's to say
-        parent = str(document.get(spec.parent_member, ""))
         row = Row(spec.kind, context.region, "/".join(identity), arn, status, now, now, document, {}, parent)
-        try:
+        if (made := self._made_before(spec, asked, context.region)) is not None:  # while `prepare` waited
+            return made
+        if self.store.has_arn(arn, spec.kind):
+            raise self._exists(spec, identity, arn)
+        with self.store.database.transaction():
             row = self.store.insert(row, [(tag["Key"], tag["Value"]) for tag in tags])
-        except NameTakenError:
-            raise self._exists(spec, identity, arn) from None
+            if token := asked.get(spec.token_member or ""):
+                self.tokens.add(spec.kind, context.region, token, row.id, _text(asked))
         self.changed(None, row)
         self._start(spec, row, recovered=False)
         return self.document(row)
@@ -103,6 +123,7 @@ class Engine:
         row = self.find(spec, request, context.region)
         resource = StoredResource(self, row)
         await spec.hooks.prepare_delete(resource, context)
+        await self._delete_children(spec, row, context)
         document = self.document(row)
         if spec.delete_status:
             resource.save(status=spec.delete_status)
@@ -138,7 +159,7 @@ class Engine:
             if last.startswith("arn:")
             else self.store.get(spec.kind, region, "/".join(identity))
         )
-        if row is None:
+        if row is None or row.region != region:
             arn = last if last.startswith("arn:") else self.arn(spec, region, identity)
             raise AwsError(spec.not_found.format(noun=spec.noun, arn=arn, name=last), code=spec.not_found_code)
         return row
@@ -225,11 +246,55 @@ class Engine:
     def _exists(self, spec: ResourceSpec, identity: list[str], arn: str) -> AwsError:
         return AwsError(spec.exists.format(noun=spec.noun, arn=arn, name=identity[-1]), code=spec.exists_code)
 
+    def _made_before(self, spec: ResourceSpec, request: Document, region: str) -> Document | None:
+        """What an earlier request with the same client token made; raises where that request was another one."""
+        token = request.get(spec.token_member or "")
+        found = self.tokens.find(spec.kind, region, token) if token else None
+        if found is None:
+            return None
+        arn, before = found
+        if before != _text(request):
+            raise AwsError(
+                f"{spec.token_member} {token!r} belongs to an earlier, different request, which made {arn}: give every "
+                "request a token of its own.",
+                code=spec.exists_code,
+            )
+        row = self.store.by_arn(arn, spec.kind)
+        assert row is not None
+        return self.document(row)
+
+    def _parent(self, spec: ResourceSpec, request: Document, region: str) -> str:
+        """The name of the resource that a new one belongs to, which must exist."""
+        value = str(request.get(spec.parent_member, ""))
+        if not spec.parent_kind:
+            return value
+        parent = self.specs[spec.parent_kind]
+        return self.find(parent, {parent.identity[-1]: value}, region).name
+
+    async def _delete_children(self, spec: ResourceSpec, row: Row, context: Context) -> None:
+        """Delete what goes along with its parent; refuse where something would be left behind."""
+        kinds = [child for child in self.specs.values() if child.parent_kind == spec.kind and child.orphans != "keep"]
+        for child in sorted(kinds, key=lambda child: child.orphans == "delete"):  # refusals come first
+            limit = 1 if child.orphans == "refuse" else -1
+            found = self.store.select(Selection(child.kind, row.region, parent=row.name, limit=limit))
+            if found and child.orphans == "refuse":
+                children = {"children": f"{child.noun}s", "child": found[0].arn}
+                text = spec.in_use.format(noun=spec.noun, arn=row.arn, name=row.name, **children)
+                raise AwsError(text, code=spec.in_use_code)
+            for one in found:
+                identity = dict(zip(child.identity, one.name.split("/"), strict=False))
+                await self.delete(child, identity, context)
+
     def _check_references(self, spec: ResourceSpec, request: Document, region: str) -> None:
         for reference in spec.references:
             target = self.specs[reference.kind]
             for name in _values(request, reference.path.split(".")):
                 self.find(target, {target.identity[-1]: name}, region)
+
+
+def _text(request: Document) -> str:
+    """A request as text, the same for equal requests."""
+    return json.dumps(request, sort_keys=True)
 
 
 def _values(value: Any, path: list[str]) -> list[str]:

@@ -159,6 +159,14 @@ class ResourceSpec:
     references: tuple[Reference, ...] = ()
     parent_member: str = ""
     """A required member of Create that names the parent, by which the store then finds the children."""
+    parent_kind: str = ""
+    """The parent's type: one of that name must exist."""
+    orphans: Literal["refuse", "delete", "keep"] = "refuse"
+    """What deleting the parent does to resources of this type: it is refused, takes them along, or leaves them."""
+    in_use_code: str = "ResourceInUse"
+    in_use: str = "Cannot delete {noun} {arn}, which still has {children}: delete {child} and all others first."
+    token_member: str | None = None
+    """The member of Create that tells a repeated request from a second one: `ClientRequestToken`."""
     filters: Mapping[str, str] = field(default_factory=dict)
     """Members of a List request that must equal something else than the member of their name: `Source.SourceUri`."""
     hooks: Hooks = field(default_factory=Hooks)

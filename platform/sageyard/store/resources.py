@@ -124,6 +124,10 @@ class Resources:
             return _row(self.database.row("SELECT * FROM resources WHERE arn = ?", (arn,)))
         return _row(self.database.row("SELECT * FROM resources WHERE arn = ? AND kind = ?", (arn, kind)))
 
+    def has_arn(self, arn: str, kind: str) -> bool:
+        """Whether a resource of a kind has this ARN; half the price of getting it."""
+        return self.database.row("SELECT 1 FROM resources WHERE arn = ? AND kind = ?", (arn, kind)) is not None
+
     def in_statuses(self, kind: str, statuses: Iterable[str]) -> Iterator[Row]:
         """All rows of a kind, in any region, that have one of these statuses."""
         wanted = sorted(statuses)

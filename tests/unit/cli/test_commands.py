@@ -156,3 +156,16 @@ def test_doctor_says_what_is_in_the_way_and_what_to_do(tmp_path: Path) -> None:
 def test_doctor_is_content_with_a_server_that_runs(detached: list[str]) -> None:
     lines = sageyard("doctor", *detached).stdout.splitlines()
     assert any(line.startswith(f"ok   Sageyard runs at http://127.0.0.1:{detached[3]}") for line in lines)
+
+
+def test_quotas_given_to_up_are_the_servers(tmp_path: Path) -> None:
+    options = ["--state-dir", str(tmp_path), "--port", str(free_port())]
+    assert "'Experiment' is no quota" in sageyard("up", *options, "--quota", "Experiment").stderr
+    started = sageyard("up", *options, "--quota", "Experiment=0", "--detach")
+    assert started.returncode == 0, started.stderr
+    try:
+        refused = sageyard("run", *options, "--", "aws", "sagemaker", "create-experiment", "--experiment-name", "one")
+        assert "ResourceLimitExceeded" in refused.stderr
+        assert "'Number of experiments' is 0 Experiments" in refused.stderr
+    finally:
+        sageyard("down", *options)

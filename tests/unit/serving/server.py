@@ -111,7 +111,12 @@ class App:
         settings = Settings(state_dir=state)
         clock = ShiftedClock()
         cloud = Cloud(
-            FolderObjects(state / "s3"), FolderLogs(state / "logs"), FileMetrics(state / "metrics"), NoEvents(), ""
+            FolderObjects(state / "s3"),
+            FolderLogs(state / "logs"),
+            FileMetrics(state / "metrics"),
+            NoEvents(),
+            "",
+            None,
         )
         service = model.load("sagemaker")
         self.engine = Engine(Resources(state / "sageyard.db"), clock, derive(service), settings.account_id)
