@@ -3,6 +3,7 @@
 import http.client
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.conftest import Server
 
@@ -26,6 +27,17 @@ class Live:
             body,
             {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"},
         )
+        answer = self._connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+
+    def request(self, written: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of the answer to a request that botocore serialized, signed as SageMaker's."""
+        path = written["url_path"]
+        if query := urlencode(written["query_string"], doseq=True):
+            path += f"?{query}"
+        signature = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sagemaker/aws4_request"
+        headers = {"Authorization": signature, **written["headers"]}
+        self._connection.request(written["method"], path, written["body"], headers)
         answer = self._connection.getresponse()
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
 

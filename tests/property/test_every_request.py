@@ -4,74 +4,25 @@ SAGEYARD_FUZZ=n draws n times as many, with new seeds; `make fuzz` does.
 """
 
 import json
-import os
-from typing import Any
 
 import pytest
 import regex
 from botocore import session
 from botocore.parsers import create_parser
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sageyard.wire import model
-from sageyard.wire.model import Shape
 
 from tests.property.beyond_the_model import ACCEPTED
 from tests.property.broken_constraints import break_one, constraints
 from tests.property.drawn_requests import DrawnRequest
+from tests.property.examples import RICHNESS, SEEDS, examples
 from tests.property.live import Live
+from tests.property.misfit import misfit
 
 SERVICE = model.load("sagemaker")
-TIMES = int(os.environ.get("SAGEYARD_FUZZ", "0"))
-JSON_TYPES: dict[str, Any] = {
-    "structure": dict, "list": list, "map": dict, "string": str, "integer": int, "long": int, "boolean": bool,
-    "float": (int, float), "double": (int, float), "timestamp": (int, float), "blob": str,
-}  # fmt: skip
-
-
-def examples(number: int) -> settings:
-    """How many examples; without shrinking, for a seed of 0 and few members are tried first anyway."""
-    return settings(
-        max_examples=number * max(TIMES, 1),
-        derandomize=not TIMES,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-    )
-
-
-SEEDS = st.integers(0, 2**32 - 1)
-RICHNESS = st.sampled_from([0.1, 0.0, 0.5, 1.0])
-
-
 BOTOCORE = session.get_session().get_service_model("sagemaker")
 PARSER = create_parser("json")
-
-
-def misfit(shape: Shape, value: Any, path: str = "$") -> str:
-    """Where a JSON value is not what the shape says; empty where all of it is."""
-    kind = shape["type"]
-    wanted = JSON_TYPES[kind]
-    if not isinstance(value, wanted) or (kind not in {"boolean"} and isinstance(value, bool)):
-        return f"{path}: {value!r} is no {kind}"
-    if kind == "structure":
-        members = shape.get("members", {})
-        parts = [
-            (SERVICE.shapes[members[name]["shape"]], item, f"{path}.{name}") if name in members else None
-            for name, item in value.items()
-        ]
-        if None in parts:
-            return f"{path}: {sorted(set(value) - set(members))} are no members"
-        if missing := [name for name in shape.get("required", ()) if name not in value]:
-            return f"{path}: {missing} are missing"
-    elif kind == "list":
-        parts = [(SERVICE.shapes[shape["member"]["shape"]], item, f"{path}[]") for item in value]
-    elif kind == "map":
-        parts = [(SERVICE.shapes[shape["value"]["shape"]], item, f"{path}.{key}") for key, item in value.items()]
-    else:
-        return ""
-    return next((found for part in parts if part and (found := misfit(*part))), "")
 
 
 @pytest.mark.parametrize("operation", sorted(SERVICE.operations))
@@ -116,7 +67,7 @@ def test_a_valid_request_is_understood_and_answered_in_the_shape_of_the_model(li
         parsed = PARSER.parse({"status_code": status, "headers": headers, "body": body}, parsed_shape)
         seen = (request, parsed)
         if status == 200:
-            assert misfit(shape, json.loads(body)) == "", seen
+            assert misfit(SERVICE, shape, json.loads(body)) == "", seen
             return
         assert status == 400, seen
         assert parsed["Error"]["Code"] not in {"InternalFailure", "SerializationException", "Unknown"}, seen
