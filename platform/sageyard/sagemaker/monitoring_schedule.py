@@ -1,5 +1,6 @@
 """Monitoring schedules and their executions."""
 
+from sageyard.monitoring.alerts import MonitoringAlerts
 from sageyard.monitoring.listing import list_executions
 from sageyard.monitoring.schedules import MonitoringScheduleHooks
 from sageyard.resources.engine import Engine
@@ -27,12 +28,17 @@ def family(hooks: MonitoringScheduleHooks, engine: Engine) -> Family:
     async def executions(request: Document, context: Context) -> Document:
         return list_executions(engine, request, context)
 
+    alerts = MonitoringAlerts(engine)
+
     return Family(
         overrides={"MonitoringSchedule": {"hooks": hooks, "grade": "runs"}},
-        added=(hooks.executions.spec(),),
+        added=(hooks.executions.spec(), *alerts.specs()),
         functions={
+            "ListMonitoringAlertHistory": (alerts.list_history, "runs"),
+            "ListMonitoringAlerts": (alerts.list_alerts, "runs"),
             "ListMonitoringExecutions": (executions, "runs"),
             "StartMonitoringSchedule": (start, "runs"),
             "StopMonitoringSchedule": (stop, "runs"),
+            "UpdateMonitoringAlert": (alerts.update_alert, "runs"),
         },
     )

@@ -66,12 +66,12 @@ class Jobs(Hooks):
         self.ends: dict[str, Any] = {"status": "Completed", "ExitMessage": NO_VIOLATIONS}
         self.released = asyncio.Event()
         self.released.set()
-        self.created: list[Document] = []
+        self.requests: list[Document] = []
         self.stopped: list[str] = []
 
     async def run(self, resource: Resource, *, recovered: bool = False) -> None:
         if not recovered:
-            self.created.append(resource.document)
+            self.requests.append(resource.document)
         await self.released.wait()
         resource.save(**self.ends)
 
@@ -115,7 +115,7 @@ class Server:
         work = Family(
             overrides={
                 "ProcessingJob": {"hooks": self.jobs, "grade": "runs"},
-                "Endpoint": {"hooks": self.endpoints, "grade": "runs"},
+                "Endpoint": {"hooks": self.endpoints, "grade": "runs", "references": ()},
             }
         )
         families = [work, job_definitions.family(), monitoring_schedule.family(self.schedules, self.engine)]

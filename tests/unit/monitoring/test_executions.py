@@ -96,7 +96,7 @@ def test_scripts_and_the_baselining_jobs_results_become_inputs(drive: Drive) -> 
         server.capture("2026/11/21/08")
         await server.schedules.run_now("hourly", "us-east-1")
         await server.ended()
-        job = server.jobs.created[-1]
+        job = server.jobs.requests[-1]
         environment = job["Environment"]
         assert environment["record_preprocessor_script"] == "/opt/ml/processing/code/preprocessing/before.py"
         assert environment["post_analytics_processor_script"] == "/opt/ml/processing/code/postprocessing/after.py"
@@ -150,7 +150,7 @@ def test_without_captures_the_reason_names_prefix_and_hours(drive: Drive) -> Non
             "2026/11/21/08 (UTC), the window 2026-11-21T08:00:00Z to 2026-11-21T09:00:00Z."
         )
         assert "ProcessingJobArn" not in execution
-        assert server.jobs.created == []
+        assert server.jobs.requests == []
 
     drive(scenario)
 
@@ -186,7 +186,7 @@ def test_a_clock_moved_over_several_hours_runs_each_in_order(drive: Drive) -> No
             "Failed",
             "Completed",
         ]
-        assert [job["Environment"]["start_time"] for job in server.jobs.created] == [
+        assert [job["Environment"]["start_time"] for job in server.jobs.requests] == [
             "2026-11-21T08:00:00Z", "2026-11-21T09:00:00Z", "2026-11-21T11:00:00Z",
         ]  # fmt: skip
         server.move_to("2026-11-21 12:20")
@@ -203,7 +203,7 @@ def test_executions_of_one_schedule_do_not_overlap_and_those_of_two_do(drive: Dr
         await server.schedule("one")
         await server.schedule("two")
         server.move_to("2026-11-21 10:00")
-        await until(lambda: len(server.jobs.created) == 2)
+        await until(lambda: len(server.jobs.requests) == 2)
         for name in ("one", "two"):
             found = await server.executions(MonitoringScheduleName=name, SortBy="ScheduledTime", SortOrder="Ascending")
             assert [entry["MonitoringExecutionStatus"] for entry in found] == ["InProgress", "Pending"]
@@ -234,7 +234,7 @@ def test_now_runs_once_at_once_over_the_window_given(drive: Drive) -> None:
         await server.schedule("once", "NOW", DataAnalysisStartTime="-PT3H", DataAnalysisEndTime="-PT0H")
         [execution] = await server.ended()
         assert execution["ScheduledTime"] == pytest.approx(at("2026-11-21 08:20"), abs=5)
-        [job] = server.jobs.created
+        [job] = server.jobs.requests
         assert job["Environment"]["start_time"].startswith("2026-11-21T05:20:")
         assert job["Environment"]["end_time"].startswith("2026-11-21T08:20:")
         uris = [entry["S3Input"]["S3Uri"][-13:] for entry in job["ProcessingInputs"][:2]]
@@ -255,7 +255,7 @@ def test_more_hours_than_a_job_takes_inputs_are_read_by_the_day(drive: Drive) ->
         server.capture("2026/11/21/07")
         await server.schedule("once", "NOW", DataAnalysisStartTime="-PT24H", DataAnalysisEndTime="-PT0H")
         await server.ended()
-        [job] = server.jobs.created
+        [job] = server.jobs.requests
         inputs = [entry["S3Input"] for entry in job["ProcessingInputs"] if entry["InputName"].startswith("endpoint")]
         assert [(entry["S3Uri"], entry["LocalPath"]) for entry in inputs] == [
             (
@@ -276,7 +276,7 @@ def test_every_variant_is_read(drive: Drive) -> None:
         await server.schedule()
         server.move_to("2026-11-21 09:00")
         await server.ended()
-        paths = [entry["S3Input"]["LocalPath"] for entry in server.jobs.created[0]["ProcessingInputs"][:2]]
+        paths = [entry["S3Input"]["LocalPath"] for entry in server.jobs.requests[0]["ProcessingInputs"][:2]]
         assert paths == [
             f"/opt/ml/processing/input/endpoint/churn/{variant}/2026/11/21/08" for variant in ("blue", "green")
         ]
@@ -293,11 +293,11 @@ def test_run_now_reads_the_current_hour_and_keeps_its_report_apart(drive: Drive)
         second = await server.schedules.run_now("hourly", "us-east-1", at("2026-11-21 08:00"), at("2026-11-21 09:00"))
         found = await server.ended(2)
         assert [entry["ProcessingJobArn"].rpartition("/")[2] for entry in found] == [first, second]
-        reports = [job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] for job in server.jobs.created]
+        reports = [job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] for job in server.jobs.requests]
         assert all(uri.startswith("s3://bucket/reports/churn/hourly/2026/11/21/08/20-") for uri in reports)
         assert len(set(reports)) == 2
-        assert server.jobs.created[0]["Environment"]["start_time"].startswith("2026-11-21T07:20:")
-        assert server.jobs.created[1]["Environment"]["end_time"] == "2026-11-21T09:00:00Z"
+        assert server.jobs.requests[0]["Environment"]["start_time"].startswith("2026-11-21T07:20:")
+        assert server.jobs.requests[1]["Environment"]["end_time"] == "2026-11-21T09:00:00Z"
 
     drive(scenario)
 
@@ -349,12 +349,12 @@ def test_an_execution_under_way_is_followed_again_after_a_restart(tmp_path: Path
             server.jobs.released.clear()
             server.capture("2026/11/21/08")
             server.move_to("2026-11-21 10:00")
-            await until(lambda: server.jobs.created)
+            await until(lambda: server.jobs.requests)
         async with Server(tmp_path, at("2026-11-21 10:05")) as server:
             server.capture("2026/11/21/09")
             first, second = await server.ended(2)
             assert [first["MonitoringExecutionStatus"], second["MonitoringExecutionStatus"]] == ["Completed"] * 2
-            assert [job["Environment"]["start_time"] for job in server.jobs.created] == ["2026-11-21T09:00:00Z"]
+            assert [job["Environment"]["start_time"] for job in server.jobs.requests] == ["2026-11-21T09:00:00Z"]
 
     asyncio.run(main())
 
@@ -411,7 +411,7 @@ def test_the_dataset_format_is_the_one_that_the_analyser_reads(drive: Drive) -> 
         [execution] = await server.ended()
         assert execution["MonitoringType"] == "DataQuality"
         assert "MonitoringJobDefinitionName" not in execution
-        environment = server.jobs.created[0]["Environment"]
+        environment = server.jobs.requests[0]["Environment"]
         assert list(json.loads(environment["dataset_format"])) == ["sagemakerCaptureJson"]
         assert environment["publish_cloudwatch_metrics"] == "Disabled"
         assert "baseline_constraints" not in environment

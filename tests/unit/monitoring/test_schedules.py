@@ -93,7 +93,7 @@ def test_a_schedule_without_expression_runs_daily(drive: Drive) -> None:
         server.move_to("2026-11-22 08:30")
         [execution] = await server.ended()
         assert execution["ScheduledTime"] == at("2026-11-21 09:00")
-        assert server.jobs.created[0]["Environment"]["start_time"] == "2026-11-20T09:00:00Z"
+        assert server.jobs.requests[0]["Environment"]["start_time"] == "2026-11-20T09:00:00Z"
 
     drive(scenario)
 
@@ -105,14 +105,14 @@ def test_deleting_a_schedule_deletes_its_executions_and_stops_their_jobs(drive: 
         server.capture("2026/11/21/09")
         await server.schedule()
         server.move_to("2026-11-21 10:00")
-        await until(lambda: server.jobs.created)
+        await until(lambda: server.jobs.requests)
         locked = await refusal(server, "DeleteDataQualityJobDefinition", JobDefinitionName="quality")
         assert "delete hourly first" in locked.message
         await server.call("DeleteMonitoringSchedule", MonitoringScheduleName="hourly")
         assert await server.executions() == []
         gone = await refusal(server, "DescribeMonitoringSchedule", MonitoringScheduleName="hourly")
         assert gone.code == "ResourceNotFound"
-        name = server.jobs.created[0]["ProcessingJobName"]
+        name = server.jobs.requests[0]["ProcessingJobName"]
         assert server.jobs.stopped == [name]
         await server.call("DeleteDataQualityJobDefinition", JobDefinitionName="quality")
         gone = await refusal(server, "DescribeDataQualityJobDefinition", JobDefinitionName="quality")
