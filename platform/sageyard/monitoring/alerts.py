@@ -6,13 +6,11 @@ looked at after every execution; fewer executions than the evaluation period are
 """
 
 import uuid
-from dataclasses import replace
 
 from sageyard.errors import ResourceNotFoundError
 from sageyard.monitoring.execution import KIND as EXECUTION
 from sageyard.monitoring.ticker import SCHEDULE
 from sageyard.resources.engine import Engine
-from sageyard.resources.query import Page, selection
 from sageyard.resources.resource import StoredResource
 from sageyard.resources.spec import Context, Document, ResourceSpec
 from sageyard.store.resources import Row, Selection
@@ -74,10 +72,7 @@ class MonitoringAlerts:
         name = request.pop("MonitoringScheduleName", None)
         if name is not None:
             self.engine.find(self.engine.specs[SCHEDULE], {"MonitoringScheduleName": name}, context.region)
-        wanted = replace(selection(self.engine.specs[TRANSITION], request, context.region), parent=name)
-        rows = self.engine.store.select(replace(wanted, limit=wanted.limit + 1))
-        shown, more = rows[: wanted.limit], len(rows) > wanted.limit
-        page = Page.of([self.engine.document(row) for row in shown], shown[-1] if more else None, wanted)
+        page = self.engine.select(self.engine.specs[TRANSITION], request, context, parent=name)
         return {"MonitoringAlertHistory": page.documents, "NextToken": page.next_token}
 
     def _executed(self, spec: ResourceSpec, before: Row | None, after: Row | None) -> None:

@@ -1,0 +1,33 @@
+"""Step caching: an earlier success with the same arguments stands for the step (developer guide: Caching)."""
+
+import hashlib
+import json
+import re
+from typing import Any
+
+from sageyard.errors import ValidationError
+
+LENGTHS = (365 * 86400, 30 * 86400, 7 * 86400, 86400, 3600, 60, 1)
+"""Seconds of a year, month, week, day, hour, minute and second."""
+DURATION = re.compile(
+    r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.IGNORECASE
+)
+UNIMPORTANT = {"Tags", "ExperimentConfig", "TrainingJobName", "ProcessingJobName", "TransformJobName", "AutoMLJobName",
+               "HyperParameterTuningJobName", "ModelName"}  # fmt: skip
+
+
+def cache_key(step_type: str, arguments: Any, document: dict[str, Any]) -> str:
+    """The same for steps that would do the same."""
+    shown = {key: value for key, value in arguments.items() if key not in UNIMPORTANT}
+    own = {key: document[key] for key in ("FunctionArn", "SqsQueueUrl", "CheckType") if key in document}
+    return hashlib.sha256(json.dumps([step_type, shown, own], sort_keys=True, default=str).encode()).hexdigest()
+
+
+def seconds(duration: str) -> float:
+    """`P30D` or `PT1H` in seconds; raises ValidationError."""
+    match = DURATION.fullmatch(duration)
+    if match is None or not any(match.groups()):
+        raise ValidationError(f"ExpireAfter {duration!r} is no ISO 8601 duration: write for instance P30D or PT1H.")
+    return float(
+        sum(int(number or 0) * length for number, length in zip(match.groups(), LENGTHS, strict=True))
+    )

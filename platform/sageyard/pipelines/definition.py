@@ -1,0 +1,177 @@
+"""A pipeline definition of version 2020-12-01, read and checked before anything of it runs.
+
+Errors name the step or parameter and the way out. Steps inside a Condition step's branches are steps of the pipeline
+like any other; those in a ForEach body become steps once the items are known.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from sageyard.errors import ValidationError
+from sageyard.pipelines.expressions import ExpressionError, gets, parts
+
+VERSION = "2020-12-01"
+TRIGGERS = ("Completed", "Failed", "Stopped", "Any")
+PARAMETER_TYPES = {"String": str, "Integer": int, "Float": float, "Boolean": bool}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step. `document` is its part of the definition; `needs` maps steps before it to the outcome wanted."""
+
+    name: str
+    type: str
+    arguments: Any
+    document: dict[str, Any]
+    needs: dict[str, str] = field(default_factory=dict)
+    branch: tuple[str, bool] | None = None
+    """The Condition step whose outcome must be this one."""
+    body: tuple["Step", ...] = ()
+    """What a ForEach step does for each item."""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """Parameters by name, and steps by name in the order of the document."""
+
+    parameters: dict[str, dict[str, Any]]
+    steps: dict[str, Step]
+    experiment: Any = None
+
+    def order(self) -> list[str]:
+        """Names of the steps, each behind those it needs; raises CycleError."""
+        return list(TopologicalSorter({step.name: list(step.needs) for step in self.steps.values()}).static_order())
+
+
+def read(text: str, types: frozenset[str]) -> Definition:
+    """Parse and check; `types` are the step types there are. Raises ValidationError."""
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise _invalid(f"it is no JSON: {error}") from None
+    if not isinstance(document, dict) or document.get("Version") != VERSION:
+        raise _invalid(f"Version must be {VERSION!r}")
+    if not isinstance(document.get("Steps", []), list) or not isinstance(document.get("Parameters") or [], list):
+        raise _invalid("Steps and Parameters must be lists")
+    parameters = {one["Name"]: one for one in document.get("Parameters") or []}
+    for name, parameter in parameters.items():
+        if parameter.get("Type") not in PARAMETER_TYPES:
+            raise _invalid(f"parameter {name!r} has Type {parameter.get('Type')!r}: use one of {[*PARAMETER_TYPES]}")
+    steps: dict[str, Step] = {}
+    for step in _flat(document.get("Steps", []), None, types):
+        if step.name in steps:
+            raise _invalid(f"two steps are named {step.name!r}: give each step a name of its own")
+        steps[step.name] = step
+    definition = Definition(parameters, steps, document.get("PipelineExperimentConfig"))
+    _check(definition)
+    return definition
+
+
+def _flat(documents: list[Any], branch: tuple[str, bool] | None, types: frozenset[str]) -> Iterator[Step]:
+    for document in documents:
+        if not isinstance(document, dict) or not isinstance(document.get("Name"), str):
+            raise _invalid(f"a step has no Name: {json.dumps(document)[:100]}")
+        name, kind, arguments = document["Name"], document.get("Type"), document.get("Arguments", {})
+        if kind not in types:
+            raise _invalid(f"step {name!r} has Type {kind!r}, which is none of {', '.join(sorted(types))}")
+        own = arguments
+        body: tuple[Step, ...] = ()
+        if kind == "Condition":
+            own = {"Conditions": arguments["Conditions"]}
+        if kind == "ForEach":
+            body = tuple(_flat(arguments.get("ForEachBody") or [], None, types))
+            own = {key: value for key, value in arguments.items() if key not in {"ForEachBody", "Selector"}}
+        needs = dict(_dependency(entry) for entry in document.get("DependsOn") or [])
+        if wrong := [trigger for trigger in needs.values() if trigger not in TRIGGERS]:
+            raise _invalid(f"step {name!r} depends on Trigger {wrong[0]!r}: use one of {', '.join(TRIGGERS)}")
+        asked = [own, *(child.arguments for child in body)]
+        asked += [document.get(key) for key in ("SuppliedBaselineStatistics", "SuppliedBaselineConstraints")]
+        asked += [document.get(key) for key in ("SkipCheck", "RegisterNewBaseline", "ModelPackageGroupName")]
+        inner = {child.name for child in body}
+        for path in _paths(name, asked):
+            if path[0] == "Steps" and str(path[1]) not in inner:
+                needs.setdefault(str(path[1]), "Completed")
+        if branch is not None:
+            needs.setdefault(branch[0], "Completed")
+        yield Step(name, kind, own, document, needs, branch, body)
+        if kind == "Condition":
+            yield from _flat(arguments.get("IfSteps") or [], (name, True), types)
+            yield from _flat(arguments.get("ElseSteps") or [], (name, False), types)
+
+
+def _dependency(entry: Any) -> tuple[str, str]:
+    """An entry of DependsOn: a step's name, or `{"Step": name, "Trigger": outcome}`."""
+    return (entry["Step"], entry.get("Trigger", TRIGGERS[0])) if isinstance(entry, dict) else (entry, TRIGGERS[0])
+
+
+def _paths(name: str, value: Any) -> Iterator[list[str | int]]:
+    for path in gets(value):
+        try:
+            steps = parts(path)
+        except ExpressionError as error:
+            raise _invalid(f"step {name!r}: {error}") from None
+        if len(steps) < 2 and steps != ["ForEach"]:
+            raise _invalid(f"step {name!r} asks for {path!r}: give Parameters.NAME, Steps.NAME.… or Execution.NAME")
+        yield steps
+
+
+def _check(definition: Definition) -> None:
+    for step in definition.steps.values():
+        for name in step.needs:
+            if name not in definition.steps:
+                raise _invalid(
+                    f"step {step.name!r} depends on {name!r}, which is no step of the pipeline: its steps are "
+                    f"{', '.join(definition.steps)}"
+                )
+        for path in _paths(step.name, step.document.get("Arguments")):
+            if path[0] == "Parameters" and path[1] not in definition.parameters:
+                raise _invalid(
+                    f"step {step.name!r} uses parameter {path[1]!r}, which is not defined: the parameters are "
+                    f"{', '.join(definition.parameters) or 'none'}"
+                )
+            if path[0] not in {"Parameters", "Steps", "Execution", "ForEach", "IterationOutput"}:
+                raise _invalid(f"step {step.name!r} asks for {path[0]!r}: use Parameters, Steps or Execution")
+    try:
+        definition.order()
+    except CycleError as error:
+        raise _invalid(f"its steps form a cycle: {' -> '.join(error.args[1])}") from None
+
+
+def _invalid(reason: str) -> ValidationError:
+    return ValidationError(f"Unable to parse pipeline definition. {reason[0].upper()}{reason[1:]}.")
+
+
+def parameter_values(definition: Definition, given: list[dict[str, str]]) -> dict[str, Any]:
+    """All parameters' values, of their declared types; raises ValidationError."""
+    values = {name: one["DefaultValue"] for name, one in definition.parameters.items() if "DefaultValue" in one}
+    for one in given:
+        name, text = one["Name"], one["Value"]
+        if name not in definition.parameters:
+            raise ValidationError(
+                f"Parameter {name!r} is not defined in the pipeline: its parameters are "
+                f"{', '.join(definition.parameters) or 'none'}."
+            )
+        values[name] = text
+    for name, parameter in definition.parameters.items():
+        if values.get(name) is None:
+            raise ValidationError(f"Parameter {name!r} has no value: it has no default, so give it one at the start.")
+        values[name] = _typed(name, parameter, values[name])
+    return values
+
+
+def _typed(name: str, parameter: dict[str, Any], value: Any) -> Any:
+    kind = PARAMETER_TYPES[parameter["Type"]]
+    try:
+        if kind is bool and isinstance(value, str):
+            typed: Any = {"true": True, "false": False}[value.lower()]
+        else:
+            typed = kind(value)
+    except (ValueError, KeyError, TypeError):
+        raise ValidationError(f"Value {value!r} of parameter {name!r} is not of Type {parameter['Type']}.") from None
+    choices = parameter.get("EnumValues")
+    if choices and typed not in choices:
+        raise ValidationError(f"Value {value!r} of parameter {name!r} is none of its EnumValues {choices}.")
+    return typed

@@ -1,0 +1,99 @@
+"""Steps that are one job of SageMaker: created, waited for, described."""
+
+from contextlib import suppress
+from typing import ClassVar
+
+from sageyard.errors import AwsError
+from sageyard.pipelines.steps.base import StepFailedError, StepRun, StepStoppedError, StepType
+from sageyard.resources.spec import Document
+
+FAILURES = {
+    "InternalServerError": "SageMaker.JOB_INTERNAL_ERROR",
+    "CapacityError": "SageMaker.CAPACITY_ERROR",
+    "ResourceLimitExceeded": "SageMaker.RESOURCE_LIMIT",
+}
+"""What the FailureReason of a job begins with, and the exception type that a retry policy calls it."""
+
+
+class JobStep(StepType):
+    """A job whose operations are named by `kind`: CreateX, DescribeX, StopX, XName, XArn, XStatus."""
+
+    kind: ClassVar[str]
+    metadata: ClassVar[str] = ""
+    """Its member of the step's metadata, where that is not the kind."""
+    noun: ClassVar[str] = ""
+    """How members of the API call it, where that is not the kind: `AutoMLJob`."""
+    in_experiment: ClassVar[bool] = False
+
+    @property
+    def _noun(self) -> str:
+        return self.noun or self.kind
+
+    async def start(self, run: StepRun) -> None:
+        member = f"{self._noun}Name"
+        name = run.job_name(run.arguments.get(member))
+        if run.engine.resource(self.kind, run.region, name) is None:  # else the server died right after this call
+            request = {**run.arguments, member: name}
+            if self.in_experiment and run.experiment is not None:
+                request["ExperimentConfig"] = run.experiment | {"TrialComponentDisplayName": run.name}
+            await run.call(f"Create{self.kind}", request)
+        described = await run.call(f"Describe{self.kind}", {member: name})
+        run.remember({"job": name})
+        run.save_metadata({self.metadata or self.kind: {"Arn": described[f"{self._noun}Arn"]}})
+
+    async def finish(self, run: StepRun) -> Document:
+        name = run.notes["job"]
+        await run.settled(self.kind, name)
+        ended = await run.call(f"Describe{self.kind}", {f"{self._noun}Name": name})
+        status = ended[f"{self._noun}Status"]
+        if status == "Completed":
+            return ended
+        if status == "Stopped":
+            raise StepStoppedError
+        reason = ended.get("FailureReason") or f"{self._noun} {name} ended as {status}"
+        raise StepFailedError(reason, *(name for start, name in FAILURES.items() if reason.startswith(start)))
+
+    async def stop(self, run: StepRun) -> None:
+        with suppress(AwsError):  # it has ended in the meantime
+            await run.api.call(f"Stop{self.kind}", {f"{self._noun}Name": run.notes["job"]}, region=run.region)
+
+
+class Training(JobStep):
+    """CreateTrainingJob; also what a function with @step and a notebook job are."""
+
+    type = "Training"
+    kind = "TrainingJob"
+    in_experiment = True
+
+
+class Processing(JobStep):
+    """CreateProcessingJob."""
+
+    type = "Processing"
+    kind = "ProcessingJob"
+    in_experiment = True
+
+
+class Transform(JobStep):
+    """CreateTransformJob."""
+
+    type = "Transform"
+    kind = "TransformJob"
+    in_experiment = True
+
+
+class Tuning(JobStep):
+    """CreateHyperParameterTuningJob."""
+
+    type = "Tuning"
+    kind = "HyperParameterTuningJob"
+    metadata = "TuningJob"
+
+
+class AutoML(JobStep):
+    """CreateAutoMLJobV2."""
+
+    type = "AutoML"
+    kind = "AutoMLJobV2"
+    metadata = "AutoMLJob"
+    noun = "AutoMLJob"
