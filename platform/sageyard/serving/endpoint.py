@@ -67,7 +67,7 @@ class EndpointHooks(Hooks):
         self._account_id = settings.account_id
         self._folder = settings.work_dir / "endpoints"
         self._spools = SpoolFolder(settings.state_dir / "capture", cloud.objects)
-        self._yard = Yard(cloud, runner, clock, random, client_environment, invocation_timeout)
+        self.yard = Yard(cloud, runner, clock, random, client_environment, invocation_timeout)
         self._endpoints: Endpoints = {}
         self._resources: dict[tuple[str, str], Resource] = {}
         self._fleets: set[Fleet] = set()
@@ -270,9 +270,9 @@ class EndpointHooks(Hooks):
             capture = None
             if deployment.capture and deployment.capture.get("EnableCapture"):
                 capture = Capture(
-                    deployment.capture, resource.name, plan.name, self._spools, self._clock, self._yard.random
+                    deployment.capture, resource.name, plan.name, self._spools, self._clock, self.yard.random
                 )
-            variants.append(Variant(self._yard, plan, resource.name, resource.region, folder / plan.name, capture))
+            variants.append(Variant(self.yard, plan, resource.name, resource.region, folder / plan.name, capture))
         fleet = Fleet(deployment, variants, folder, resource.region, resource.name)
         await fleet.start()
         if self._publisher is None or self._publisher.done():

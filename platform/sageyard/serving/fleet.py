@@ -44,11 +44,33 @@ class Yard:
     invocation_timeout: float
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose instances they are: in names of runs, in messages, and where their output is logged."""
+
+    run: str
+    shown: str
+    noun: str
+    log_group: str
+    log_stream: str
+    """With `{}` for the instance's id."""
+
+
 class Variant:
-    """One production variant: its instances, its share of the traffic, its capture and its metrics."""
+    """One production variant: its instances, its share of the traffic, its capture and its metrics.
+
+    A batch transform job is one, too, with another `owner`.
+    """
 
     def __init__(
-        self, yard: Yard, plan: VariantPlan, endpoint_name: str, region: str, folder: Path, capture: Capture | None
+        self,
+        yard: Yard,
+        plan: VariantPlan,
+        endpoint_name: str,
+        region: str,
+        folder: Path,
+        capture: Capture | None,
+        owner: Owner | None = None,
     ) -> None:
         self.plan = plan
         self.name = plan.name
@@ -57,7 +79,13 @@ class Variant:
         self.capture = capture
         self.metrics = InvocationMetrics(endpoint_name, plan.name, plan.count)
         self._yard = yard
-        self._endpoint_name = endpoint_name
+        self._owner = owner or Owner(
+            run=f"endpoint/{endpoint_name}/{plan.name}",
+            shown=f"production variant {plan.name}",
+            noun="endpoint",
+            log_group=log_group(endpoint_name),
+            log_stream=f"{plan.name}/{{}}",
+        )
         self._region = region
         self._folder = folder
         self._turn = 0
@@ -74,7 +102,7 @@ class Variant:
                     await asyncio.to_thread(stage_model, self._yard.cloud.objects, container.source, target)
                 except ArtifactError as error:
                     raise DeploymentError(
-                        f"{error} (the {self._label(number)} container of production variant {self.name})"
+                        f"{error} (the {self._label(number)} container of {self._owner.shown})"
                     ) from error
         await self._start_all(planned)
 
@@ -126,19 +154,20 @@ class Variant:
     def _instance(self) -> Instance:
         identity = f"i-{secrets.token_hex(9)[:17]}"
         yard = self._yard
-        log = LogStream(
-            yard.cloud.logs, yard.clock, self._region, log_group(self._endpoint_name), f"{self.name}/{identity}"
-        )
+        owner = self._owner
+        stream = owner.log_stream.format(identity)
+        log = LogStream(yard.cloud.logs, yard.clock, self._region, owner.log_group, stream)
         containers = [
             Container(
                 yard.runner,
                 self._label(number),
                 RunRequest(
-                    name=f"endpoint/{self._endpoint_name}/{self.name}/{identity}/{number}",
+                    name=f"{owner.run}/{identity}/{number}",
                     image_uri=plan.image,
                     root=self._folder / identity / str(number),
                     arguments=("serve",),
                     environment={**yard.client_environment(self._region), **plan.environment},
+                    read_only=("model",),
                 ),
                 log,
                 self.plan.startup_timeout,
@@ -155,8 +184,8 @@ class Variant:
             await instance.start()
         except UnhealthyError as error:
             raise DeploymentError(
-                f"The {error.label} container for production variant {self.name} did not pass the "
-                f"ping health check: {error}. Please check CloudWatch logs for this endpoint."
+                f"The {error.label} container for {self._owner.shown} did not pass the ping health check: {error}. "
+                f"Please check CloudWatch logs for this {self._owner.noun}."
             ) from error
 
     def _prepare_root(self, root: Path, number: int) -> None:

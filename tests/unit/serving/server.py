@@ -22,9 +22,10 @@ from sageyard.resources.operations import Operations
 from sageyard.resources.spec import Hooks
 from sageyard.runners.images import Images
 from sageyard.runners.process import ProcessRunner
-from sageyard.sagemaker import endpoint
+from sageyard.sagemaker import endpoint, transform_job
 from sageyard.serving.endpoint import EndpointHooks
 from sageyard.serving.front import InvocationProtocol
+from sageyard.serving.transform.job import TransformJobHooks
 from sageyard.settings import Settings
 from sageyard.store.resources import Resources
 from sageyard.wire import control, model
@@ -131,7 +132,8 @@ class App:
             invocation_timeout=timeout,
         )
         family = endpoint.family(Hooks(), self.hooks, self.hooks.update_weights_and_capacities)
-        installed = install(self.engine, [family])
+        jobs = TransformJobHooks(self.hooks.yard, lambda: self.operations, settings.work_dir)
+        installed = install(self.engine, [family, transform_job.family(jobs)])
         self.operations = Operations(service, self.engine, installed.functions, installed.refused)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

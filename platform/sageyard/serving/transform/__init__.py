@@ -1,0 +1,1 @@
+"""Batch transform: a model's containers over every record of some objects."""
