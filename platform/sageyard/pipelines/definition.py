@@ -14,6 +14,8 @@ from sageyard.errors import ValidationError
 from sageyard.pipelines.expressions import ExpressionError, gets, parts
 
 VERSION = "2020-12-01"
+UNREADABLE = "Unable to parse pipeline definition. "
+"""How AWS's refusals begin (aws/sagemaker-python-sdk #2345, #3908)."""
 TRIGGERS = ("Completed", "Failed", "Stopped", "Any")
 PARAMETER_TYPES = {"String": str, "Integer": int, "Float": float, "Boolean": bool}
 
@@ -50,20 +52,23 @@ def read(text: str, types: frozenset[str]) -> Definition:
     """Parse and check; `types` are the step types there are. Raises ValidationError."""
     try:
         document = json.loads(text)
-    except ValueError as error:
-        raise _invalid(f"it is no JSON: {error}") from None
-    if not isinstance(document, dict) or document.get("Version") != VERSION:
-        raise _invalid(f"Version must be {VERSION!r}")
-    if not isinstance(document.get("Steps", []), list) or not isinstance(document.get("Parameters") or [], list):
-        raise _invalid("Steps and Parameters must be lists")
-    parameters = {one["Name"]: one for one in document.get("Parameters") or []}
-    for name, parameter in parameters.items():
-        if parameter.get("Type") not in PARAMETER_TYPES:
-            raise _invalid(f"parameter {name!r} has Type {parameter.get('Type')!r}: use one of {[*PARAMETER_TYPES]}")
+    except (ValueError, RecursionError) as error:
+        raise _invalid(f"it is not valid JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise _invalid("Expecting start of Json Object")
+    if document.get("Version") != VERSION:
+        raise _invalid(f"Version {document.get('Version')!r} is not supported: use {VERSION!r}")
+    parameters: dict[str, dict[str, Any]] = {}
+    for one in _entries(document, "Parameters"):
+        if one["Name"] in parameters:
+            raise _invalid(f"two parameters are named {one['Name']!r}: names must be unique")
+        if one["Type"] not in PARAMETER_TYPES:
+            raise _invalid(f"parameter {one['Name']!r} has Type {one['Type']!r}: use one of {[*PARAMETER_TYPES]}")
+        parameters[one["Name"]] = one
     steps: dict[str, Step] = {}
-    for step in _flat(document.get("Steps", []), None, types):
+    for step in _flat(_entries(document, "Steps"), None, types):
         if step.name in steps:
-            raise _invalid(f"two steps are named {step.name!r}: give each step a name of its own")
+            raise _invalid(f"two steps are named {step.name!r}: names must be unique")
         steps[step.name] = step
     definition = Definition(parameters, steps, document.get("PipelineExperimentConfig"))
     _check(definition)
@@ -72,17 +77,16 @@ def read(text: str, types: frozenset[str]) -> Definition:
 
 def _flat(documents: list[Any], branch: tuple[str, bool] | None, types: frozenset[str]) -> Iterator[Step]:
     for document in documents:
-        if not isinstance(document, dict) or not isinstance(document.get("Name"), str):
-            raise _invalid(f"a step has no Name: {json.dumps(document)[:100]}")
-        name, kind, arguments = document["Name"], document.get("Type"), document.get("Arguments", {})
+        name, kind, arguments = document["Name"], document["Type"], document.get("Arguments", {})
         if kind not in types:
             raise _invalid(f"step {name!r} has Type {kind!r}, which is none of {', '.join(sorted(types))}")
-        own = arguments
+        own, branches = arguments, []
         body: tuple[Step, ...] = ()
         if kind == "Condition":
-            own = {"Conditions": arguments["Conditions"]}
+            branches = [_entries(arguments, "IfSteps"), _entries(arguments, "ElseSteps")]
+            own = {"Conditions": arguments.get("Conditions", [])}
         if kind == "ForEach":
-            body = tuple(_flat(arguments.get("ForEachBody") or [], None, types))
+            body = tuple(_flat(_entries(arguments, "ForEachBody"), None, types))
             own = {key: value for key, value in arguments.items() if key not in {"ForEachBody", "Selector"}}
         needs = dict(_dependency(entry) for entry in document.get("DependsOn") or [])
         if wrong := [trigger for trigger in needs.values() if trigger not in TRIGGERS]:
@@ -97,9 +101,26 @@ def _flat(documents: list[Any], branch: tuple[str, bool] | None, types: frozense
         if branch is not None:
             needs.setdefault(branch[0], "Completed")
         yield Step(name, kind, own, document, needs, branch, body)
-        if kind == "Condition":
-            yield from _flat(arguments.get("IfSteps") or [], (name, True), types)
-            yield from _flat(arguments.get("ElseSteps") or [], (name, False), types)
+        for number, branch_steps in enumerate(branches):
+            yield from _flat(branch_steps, (name, number == 0), types)
+
+
+def _entries(document: Any, member: str) -> list[dict[str, Any]]:
+    """Steps or parameters: objects with a Name and a Type."""
+    if not isinstance(document, dict):
+        raise _invalid(f"Expecting start of Json Object: what holds {member} must be an object")
+    entries = document.get(member)
+    if entries is None:
+        return []
+    if not isinstance(entries, list):
+        raise _invalid(f"Expecting start of Json Array: {member} must be a list")
+    for index, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            raise _invalid(f"Expecting start of Json Object: {member}[{index}] must be an object")
+        for name in ("Name", "Type"):
+            if not isinstance(entry.get(name), str):
+                raise _invalid(f"{member}[{index}] must have a {name} that is a string")
+    return entries
 
 
 def _dependency(entry: Any) -> tuple[str, str]:
@@ -141,7 +162,7 @@ def _check(definition: Definition) -> None:
 
 
 def _invalid(reason: str) -> ValidationError:
-    return ValidationError(f"Unable to parse pipeline definition. {reason[0].upper()}{reason[1:]}.")
+    return ValidationError(f"{UNREADABLE}{reason[0].upper()}{reason[1:]}.")
 
 
 def parameter_values(definition: Definition, given: list[dict[str, str]]) -> dict[str, Any]:

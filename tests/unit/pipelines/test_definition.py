@@ -25,12 +25,14 @@ def step(name: str, **members: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("{", "It is no JSON"),
-        ("[]", "Version must be '2020-12-01'"),
-        (json.dumps({"Version": "2019-01-01", "Steps": []}), "Version must be '2020-12-01'"),
+        ("{", "It is not valid JSON"),
+        ("[]", "Expecting start of Json Object"),
+        (json.dumps({"Version": "2019-01-01", "Steps": []}), "use '2020-12-01'"),
         (definition(step("A"), step("A")), "Two steps are named 'A'"),
-        (definition({"Type": "Training"}), "A step has no Name"),
+        (definition({"Type": "Training"}), "Steps[0] must have a Name"),
         (definition(step("A", Type="Dance")), "Step 'A' has Type 'Dance', which is none of AutoML, Callback"),
+        (definition(step("A", Type="Condition", Arguments={"IfSteps": "B"})), "IfSteps must be a list"),
+        (definition(step("A", Type="Condition", Arguments=[])), "Expecting start of Json Object"),
         (definition(step("A", DependsOn=["B"])), "Step 'A' depends on 'B', which is no step of the pipeline"),
         (definition(step("A", Arguments={"x": {"Get": "Steps.B.y"}})), "Step 'A' depends on 'B', which is no step"),
         (

@@ -338,7 +338,11 @@ def test_a_body_runs_once_an_item_and_the_best_iteration_is_selected(tmp_path: P
         )
         items = json.dumps([{"depth": "a", "count": 1}, {"depth": "b", "count": 3}, {"depth": "c", "count": 2}])
         await server.create([each, after], Parameters=[{"Name": "Items", "Type": "String", "DefaultValue": items}])
-        execution, steps = await server.run()
+        server.jobs.held["Body"] = asyncio.Event()
+        arn = await server.start()
+        await until(lambda: server.jobs.running == 2)
+        server.jobs.held["Body"].set()
+        execution, steps = await server.ended(arn)
         assert execution["PipelineExecutionStatus"] == "Succeeded", steps
         assert sorted(steps) == ["After", "Body-0", "Body-1", "Body-2", "Each"]
         assert steps["Body-1"]["IterationContext"]["Index"] == 1
