@@ -30,6 +30,12 @@ def test_the_tables_list_every_operation_of_every_model() -> None:
     assert set(GRADES) == set(OPERATIONS)
 
 
+def test_every_refusal_says_why_and_what_to_use_instead() -> None:
+    reasons = re.findall(r"^\| `(\w+)` \| refused \| (.*) \|$", TABLES.read_text("utf-8"), re.MULTILINE)
+    assert len(reasons) == list(GRADES.values()).count("refused")
+    assert [operation for operation, reason in reasons if len(reason) < 40] == []
+
+
 @pytest.fixture(scope="module")
 def clients(server: Server) -> dict[str, Any]:
     return {service: server.client(service) for service in SERVICES}

@@ -13,18 +13,19 @@ def test_sdk_v2_runs_a_pipeline_to_a_registered_model_and_its_scores(run_script:
     report = run_script(2, "v2_pipeline")
     assert report["status"] == "Succeeded", report["steps"]
     assert set(report["steps"]) == {
-        "Prepare", "Train", "Evaluate", "Decide", "Register-RegisterModel", "Create-CreateModel", "Score",
+        "Prepare", "Check", "Train", "Evaluate", "Decide", "Register-RegisterModel", "Create-CreateModel", "Score",
     }  # fmt: skip
     assert {status for status, _ in report["steps"].values()} == {"Succeeded"}
     assert {one["Name"]: one["Value"] for one in report["parameters"]} == {
-        "Threshold": "0.8", "Rounds": "20", "Approval": "Approved",
+        "Threshold": "0.8", "Rounds": "20", "Approval": "Approved", "SkipCheck": "true",
     }  # fmt: skip
     assert report["approval"] == "Approved"
     assert report["accuracy"] > 0.85
     assert report["second"] == "Failed"
-    succeeded = dict.fromkeys(("Prepare", "Train", "Evaluate", "Decide"), "Succeeded")
+    succeeded = dict.fromkeys(("Prepare", "Check", "Train", "Evaluate", "Decide"), "Succeeded")
     assert report["second_steps"] == succeeded | {"TooBad": "Failed"}
     assert report["reason"] == "accuracy is below 1.01"
     assert report["cached"] is True
+    assert report["checked"] == [False, report["baseline"]]
     assert report["rounds"] == "2"
     assert report["executions"] == 2

@@ -5,21 +5,26 @@ import sys
 from pathlib import Path
 
 import sagemaker
+from sagemaker.drift_check_baselines import DriftCheckBaselines
 from sagemaker.inputs import TrainingInput
 from sagemaker.model import Model
+from sagemaker.model_metrics import MetricsSource
+from sagemaker.model_monitor.dataset_format import DatasetFormat
 from sagemaker.processing import ProcessingInput, ProcessingOutput, ScriptProcessor
 from sagemaker.sklearn.processing import SKLearnProcessor
 from sagemaker.transformer import Transformer
+from sagemaker.workflow.check_job_config import CheckJobConfig
 from sagemaker.workflow.condition_step import ConditionStep
 from sagemaker.workflow.conditions import ConditionGreaterThanOrEqualTo
 from sagemaker.workflow.execution_variables import ExecutionVariables
 from sagemaker.workflow.fail_step import FailStep
 from sagemaker.workflow.functions import Join, JsonGet
 from sagemaker.workflow.model_step import ModelStep
-from sagemaker.workflow.parameters import ParameterFloat, ParameterInteger, ParameterString
+from sagemaker.workflow.parameters import ParameterBoolean, ParameterFloat, ParameterInteger, ParameterString
 from sagemaker.workflow.pipeline import Pipeline
 from sagemaker.workflow.pipeline_context import PipelineSession
 from sagemaker.workflow.properties import PropertyFile
+from sagemaker.workflow.quality_check_step import DataQualityCheckConfig, QualityCheckStep
 from sagemaker.workflow.steps import CacheConfig, ProcessingStep, TrainingStep, TransformStep
 from tabular import csv, rows
 
@@ -65,6 +70,7 @@ report = {}
 threshold = ParameterFloat("Threshold", default_value=0.8)
 rounds = ParameterInteger("Rounds", default_value=20)
 approval = ParameterString("Approval", default_value="PendingManualApproval")
+skip = ParameterBoolean("SkipCheck", default_value=False)
 cache = CacheConfig(enable_caching=True, expire_after="P30d")
 machine = {"role": role, "instance_type": "ml.m5.large", "instance_count": 1, "sagemaker_session": session}
 
@@ -86,6 +92,20 @@ def output(name):
     return prepare.properties.ProcessingOutputConfig.Outputs[name].S3Output.S3Uri
 
 
+check = QualityCheckStep(
+    "Check",
+    check_job_config=CheckJobConfig(role=role, instance_type="ml.m5.large", sagemaker_session=session),
+    quality_check_config=DataQualityCheckConfig(
+        baseline_dataset=output("train"),
+        dataset_format=DatasetFormat.csv(header=False),
+        output_s3_uri=Join(
+            on="/", values=["s3:/", bucket, "v2pipeline", "check", ExecutionVariables.PIPELINE_EXECUTION_ID]
+        ),
+    ),
+    skip_check=skip,
+    register_new_baseline=skip,
+    model_package_group_name="v2-pipeline",
+)
 estimator = sagemaker.estimator.Estimator(
     image,
     output_path=Join(on="/", values=["s3:/", bucket, "v2pipeline", ExecutionVariables.PIPELINE_EXECUTION_ID]),
@@ -121,6 +141,14 @@ register = ModelStep(
         response_types=["text/csv"],
         model_package_group_name="v2-pipeline",
         approval_status=approval,
+        drift_check_baselines=DriftCheckBaselines(
+            model_data_statistics=MetricsSource(
+                s3_uri=check.properties.BaselineUsedForDriftCheckStatistics, content_type="application/json"
+            ),
+            model_data_constraints=MetricsSource(
+                s3_uri=check.properties.BaselineUsedForDriftCheckConstraints, content_type="application/json"
+            ),
+        ),
     ),
 )
 transform = TransformStep(
@@ -144,8 +172,8 @@ decide = ConditionStep(
 )
 pipeline = Pipeline(
     "v2-pipeline",
-    parameters=[threshold, rounds, approval],
-    steps=[prepare, train, evaluate, decide],
+    parameters=[threshold, rounds, approval, skip],
+    steps=[prepare, check, train, evaluate, decide],
     sagemaker_session=session,
 )
 pipeline.upsert(role_arn=role)
@@ -162,9 +190,10 @@ def run(**parameters):
     return execution, execution.describe(), {step["StepName"]: step for step in steps}
 
 
-execution, described, steps = run(Approval="Approved")
+execution, described, steps = run(Approval="Approved", SkipCheck=True)
 report["status"] = described["PipelineExecutionStatus"]
 report["steps"] = {name: [step["StepStatus"], step.get("FailureReason", "")] for name, step in steps.items()}
+first = steps
 report["parameters"] = execution.list_parameters()["PipelineParameters"]
 package = steps["Register-RegisterModel"]["Metadata"]["RegisterModel"]["Arn"]
 described = plain.sagemaker_client.describe_model_package(ModelPackageName=package)
@@ -181,6 +210,9 @@ report["second_steps"] = {name: step["StepStatus"] for name, step in steps.items
 report["reason"] = steps["TooBad"]["FailureReason"]
 report["cached"] = steps["Prepare"].get("CacheHitResult", {}).get("SourcePipelineExecutionArn") == execution.arn
 trained = steps["Train"]["Metadata"]["TrainingJob"]["Arn"].rpartition("/")[2]
+checked = steps["Check"]["Metadata"]["QualityCheck"]
+report["checked"] = [checked["SkipCheck"], checked["BaselineUsedForDriftCheckConstraints"]]
+report["baseline"] = first["Check"]["Metadata"]["QualityCheck"]["CalculatedBaselineConstraints"]
 report["rounds"] = plain.describe_training_job(trained)["HyperParameters"]["num_round"]
 report["executions"] = len(pipeline.list_executions()["PipelineExecutionSummaries"])
 pipeline.delete()

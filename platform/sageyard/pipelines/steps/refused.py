@@ -1,16 +1,31 @@
-"""Steps of services that nothing here stands for."""
+"""Steps that nothing here stands behind."""
+
+from typing import ClassVar
 
 from sageyard.pipelines.steps.base import StepFailedError, StepRun, StepType
 
 
-class EMR(StepType):
+class Refused(StepType):
+    """Fails, and says what to use instead."""
+
+    instead: ClassVar[str]
+
+    async def start(self, run: StepRun) -> None:
+        raise StepFailedError(f"Sageyard runs no {self.type} steps: {self.instead}.")
+
+
+class EMR(Refused):
     """A Spark cluster's step."""
 
     type = "EMR"
     instead = "run the work in a Processing step with a Spark image, or in a function with @step"
 
-    async def start(self, run: StepRun) -> None:
-        raise StepFailedError(f"Sageyard runs no {self.type} steps: {self.instead}.")
+
+class ClarifyCheck(Refused):
+    """A bias or explainability check."""
+
+    type = "ClarifyCheck"
+    instead = "compute the metrics in a Processing step and compare them in a Condition step"
 
 
 class EMRServerless(EMR):
