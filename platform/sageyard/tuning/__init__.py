@@ -1,0 +1,1 @@
+"""Hyperparameter tuning: training jobs, each with values that a strategy chooses."""
