@@ -21,6 +21,8 @@ from sageyard.tuning.strategies import STRATEGIES
 
 TUNING = "HyperParameterTuningJob"
 TRAINING = "TrainingJob"
+OBJECTIVE = "HyperParameterTuningJobObjective"
+TOLD = "_tuning_objective_metric"
 DEFAULT_JOBS = 1000
 NAMED = ("AlgorithmSpecification", "RoleArn", "InputDataConfig", "VpcConfig", "OutputDataConfig", "ResourceConfig",
          "StoppingCondition", "EnableNetworkIsolation", "EnableInterContainerTrafficEncryption",
@@ -37,9 +39,7 @@ class Search:
         config = request["HyperParameterTuningJobConfig"]
         self.definition = definition
         self.name: str = definition.get("DefinitionName", "")
-        self.objective: Document = (
-            definition.get("TuningObjective") or config.get("HyperParameterTuningJobObjective") or {}
-        )
+        self.objective: Document = definition.get("TuningObjective") or config.get(OBJECTIVE) or {}
         ranges = read_ranges(definition.get("HyperParameterRanges") or config.get("ParameterRanges") or {})
         strategy = STRATEGIES.get(config["Strategy"])
         if strategy is None:
@@ -93,7 +93,7 @@ class TuningJobHooks(Hooks):
             limits = limits | {"MaxNumberOfTrainingJobs": size}
             config = request["HyperParameterTuningJobConfig"] | {"ResourceLimits": limits}
             request = request | {"HyperParameterTuningJobConfig": config}
-        return request
+        return _completed(request)
 
     async def run(self, resource: Resource, *, recovered: bool = False) -> None:
         request = resource.document
@@ -190,8 +190,6 @@ class TuningJobHooks(Hooks):
         letters = hashlib.sha256(f"{resource.arn} {number}".encode()).hexdigest()[:8]
         name = f"{resource.name}-{number + 1:03d}-{letters}"
         request: Document = {member: search.definition[member] for member in NAMED if member in search.definition}
-        if own_resources := search.definition.get("HyperParameterTuningResourceConfig"):
-            request["ResourceConfig"] = _resources(own_resources)
         request["HyperParameters"] = search.definition.get("StaticHyperParameters", {}) | tuned
         request["TrainingJobName"] = name
         if self.engine.resource(TRAINING, resource.region, name) is None:  # else the server died right after this call
@@ -244,6 +242,22 @@ class TuningJobHooks(Hooks):
             first = next((job.document.get("FailureReason") for job in jobs if job.status == "Failed"), None)
             members["FailureReason"] = f"All training jobs failed. The first: {first}"[:1024]
         resource.save(status=status, **members)
+
+
+def _completed(request: Document) -> Document:
+    """With what training jobs are told, and what SDK v2's `attach` reads back: metrics, and a ResourceConfig."""
+
+    def told(definition: Document) -> Document:
+        objective = definition.get("TuningObjective") or request["HyperParameterTuningJobConfig"].get(OBJECTIVE, {})
+        given = {TOLD: objective["MetricName"]} | definition.get("StaticHyperParameters", {})
+        tuning_resources = definition.get("HyperParameterTuningResourceConfig")
+        resources = {"ResourceConfig": _resources(tuning_resources)} if tuning_resources else {}
+        algorithm = {"MetricDefinitions": []} | definition["AlgorithmSpecification"]
+        return definition | {"StaticHyperParameters": given, "AlgorithmSpecification": algorithm} | resources
+
+    if "TrainingJobDefinition" in request:
+        return request | {"TrainingJobDefinition": told(request["TrainingJobDefinition"])}
+    return request | {"TrainingJobDefinitions": [told(one) for one in request["TrainingJobDefinitions"]]}
 
 
 def _objective(job: Row) -> float | None:

@@ -144,7 +144,11 @@ def test_so_many_jobs_run_so_many_at_a_time_and_the_best_is_shown(tmp_path: Path
         assert described["BestTrainingJob"]["TrainingJobName"] == listed[0]["TrainingJobName"]
         assert [loss(one["TunedHyperParameters"]) for one in listed] == pytest.approx(values)
         job = await server.call("DescribeTrainingJob", TrainingJobName=listed[0]["TrainingJobName"])
-        assert job["HyperParameters"] == {"fixed": "yes", **listed[0]["TunedHyperParameters"]}
+        assert job["HyperParameters"] == {
+            "fixed": "yes",
+            "_tuning_objective_metric": "loss",
+            **listed[0]["TunedHyperParameters"],
+        }
         assert job["TuningJobArn"] == described["HyperParameterTuningJobArn"]
         assert len({one["TrainingJobName"] for one in listed}) == 7
 

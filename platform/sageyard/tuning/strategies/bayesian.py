@@ -50,7 +50,8 @@ class Bayesian(Strategy):
 
 def _silverman(places: list[float]) -> float:
     """A kernel's width by Silverman's rule (1986)."""
-    return max(NARROWEST, 1.06 * pstdev(places) * len(places) ** -0.2)
+    spread: float = pstdev(places)
+    return max(NARROWEST, 1.06 * spread * math.pow(len(places), -0.2))
 
 
 def _density(place: float, centres: list[float], width: float) -> float:
