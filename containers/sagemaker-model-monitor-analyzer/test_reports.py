@@ -183,7 +183,7 @@ def test_the_same_dataset_gives_the_same_reports_twice(new_job):
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({"analysis_type": "MODEL_QUALITY"}, ["analysis_type=MODEL_QUALITY", "data quality only"]),
+        ({"analysis_type": "MODEL_BIAS"}, ["analysis_type=MODEL_BIAS", "DATA_QUALITY or MODEL_QUALITY"]),
         ({"baseline_constraints": "/opt/ml/processing/none.json"}, ["baseline_constraints", "no such file"]),
         ({"start_time": "yesterday", "end_time": "2026-01-01T00:00:00Z"}, ["start_time=yesterday", "ISO 8601"]),
     ],

@@ -1,16 +1,19 @@
 """Sageyard's own endpoints, under /_sageyard: health, clock, reset, and a monitoring schedule run now."""
 
+import asyncio
 import os
 import time
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, Router
 
 from sageyard import __version__
+from sageyard.aws.lambda_operations import ARCHIVES
 from sageyard.clock import iso
 from sageyard.errors import AwsError
+from sageyard.sagemaker.presigned import PREFIX, page
 from sageyard.wire.asgi import Receive, Scope, Send
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ class Admin:
                 Route("/_sageyard/clock", self.clock, methods=["GET", "POST"]),
                 Route("/_sageyard/reset", self.reset, methods=["POST"]),
                 Route("/moto-api/reset", self.reset, methods=["POST"]),  # suites written for moto call this one
+                Route(PREFIX + "{path:path}", self.application),
+                Route(ARCHIVES + "{region}/{name}/{version}", self.function_archive),
                 Route("/_sageyard/monitoring-schedules/{name}/run", self.run_schedule, methods=["POST"]),
             ]
         )
@@ -61,12 +66,32 @@ class Admin:
                 return JSONResponse({"message": f'Send {{"advance": seconds}}, not negative: {error}'}, 400)
             self.server.store.remember("clock offset", repr(clock.offset))
             self.server.schedules.wake()
+            self.server.functions.wake()
+            self.server.events.wake()
         return JSONResponse({"now": iso(clock.now()), "epoch": clock.now(), "offset": clock.offset})
 
     async def reset(self, request: Request) -> Response:
         """Forget everything."""
         await self.server.reset()
         return JSONResponse({"status": "ok"})
+
+    async def application(self, request: Request) -> Response:
+        """Where a presigned URL leads: what is not behind it, and what to use instead."""
+        try:
+            return PlainTextResponse(page(request.path_params["path"]))
+        except LookupError:
+            return PlainTextResponse("No presigned URL leads here.\n", 404)
+
+    async def function_archive(self, request: Request) -> Response:
+        """The archive of a Lambda function: where the Code.Location of GetFunction leads."""
+        place = request.path_params
+        try:
+            found = await asyncio.to_thread(
+                self.server.mount.functions.find, place["region"], place["name"], place["version"]
+            )
+        except AwsError as error:
+            return PlainTextResponse(f"{error.message}\n", 404)
+        return Response(found.code, media_type="application/zip")
 
     async def run_schedule(self, request: Request) -> Response:
         """Run a monitoring schedule now; the default window ends with the current hour's captures."""

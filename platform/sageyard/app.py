@@ -6,7 +6,10 @@ A request's way through the server is `Sageyard.__call__`, in the order in which
 import asyncio
 import logging
 import os
-from collections.abc import Coroutine
+import socket
+import sys
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -17,34 +20,77 @@ from sageyard.admin import Admin
 from sageyard.aws import open_cloud
 from sageyard.clock import ShiftedClock
 from sageyard.coverage import Tables
-from sageyard.environment import client_environment
+from sageyard.events.event_bridge import EventBridge
+from sageyard.featurestore.feature_store import FeatureStore
+from sageyard.functions.destinations import Destinations
+from sageyard.functions.lambda_service import LambdaService
 from sageyard.jobs.processing import ProcessingJobHooks
 from sageyard.jobs.slots import Slots
 from sageyard.jobs.training import TrainingJobHooks
 from sageyard.monitoring.schedules import MonitoringScheduleHooks
+from sageyard.pipelines.hooks import PipelineExecutionHooks
 from sageyard.resources.derive import derive
 from sageyard.resources.engine import Engine
 from sageyard.resources.family import install
 from sageyard.resources.operations import Operations
 from sageyard.resources.runtime import RuntimeOperations
+from sageyard.runners.base import Runner, StartError
 from sageyard.runners.process import ProcessRunner
 from sageyard.sagemaker import (
+    ai_job,
+    automl_job,
+    catalogs,
+    cluster,
+    cluster_extension,
+    cluster_quota,
+    compilation_job,
+    edge,
     endpoint,
+    endpoint_policy,
     experiments,
+    feature_group,
+    hub,
+    human_loop,
+    hyper_parameter_tuning_job,
+    image,
+    inference_component,
+    inference_experiment,
+    inference_router,
+    job,
     job_definitions,
+    job_parts,
     lineage,
+    lineage_group,
+    metrics,
+    mlflow,
+    model_card,
     model_registry,
     monitoring_schedule,
+    notebook_instance,
+    partner_app,
+    pipeline,
+    pipeline_execution,
     processing_job,
     search,
+    service_catalog,
+    studio,
     tags,
     training_job,
+    training_plan,
+    training_session,
+    transform_job,
+    workforce,
 )
+from sageyard.sagemaker.automatic_lineage import AutomaticLineage
+from sageyard.sagemaker.presigned import Pages
 from sageyard.serving.endpoint import EndpointHooks
 from sageyard.serving.front import InvocationProtocol
 from sageyard.serving.router import INVOCATIONS
+from sageyard.serving.transform.job import TransformJobHooks
 from sageyard.settings import Settings
+from sageyard.store.function_queue import FunctionQueue
 from sageyard.store.resources import Resources
+from sageyard.tuning.tuner import TuningJobHooks
 from sageyard.wire import control, model, rest_json
 from sageyard.wire.asgi import Receive, Scope, Send, header
 from sageyard.wire.rest_json import Routes
@@ -53,6 +99,9 @@ from sageyard.wire.signature import credential_scope
 logger = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 1.0
+START_FAILED = 3
+"""Exit status of a server that could not start, as uvicorn's own."""
+EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
 
 
 class Sageyard:
@@ -64,33 +113,87 @@ class Sageyard:
         self.store = Resources(settings.database)
         self.clock = ShiftedClock(float(self.store.fact("clock offset") or 0))
         self.mount, self.cloud = open_cloud(settings, self.clock)
-        self.runner = ProcessRunner(settings)
+        self.runner = choose_runner(settings)
+        self.runner.open()
         service = model.load("sagemaker")
         self.target = f"{service.target_prefix}.".encode()
         self.engine = Engine(self.store, self.clock, derive(service), settings.account_id, settings.quotas)
 
-        jobs = (self.cloud, self.runner, settings, self.clock, Slots(settings.parallel_jobs), self.job_environment)
+        client_environment = self.runner.client_environment
+        jobs = (self.cloud, self.runner, settings, self.clock, Slots(settings.parallel_jobs), client_environment)
+        queue = FunctionQueue(self.store.database)
+        self.functions = LambdaService(
+            self.mount.functions.find,
+            queue,
+            Destinations(self.cloud.services, queue, self.clock),
+            self.runner,
+            self.cloud.logs,
+            self.clock,
+            settings.work_dir / "functions",
+        )
+        self.mount.functions.invoker = self.functions
         self.endpoints = EndpointHooks(
-            self.cloud, self.runner, settings, self.clock, self.job_environment, lambda: self.operations
+            self.cloud, self.runner, settings, self.clock, client_environment, lambda: self.operations
         )
         self.schedules = MonitoringScheduleHooks(
             self.engine, self.cloud, self.clock, lambda: self.operations, self.endpoints.flush
         )
+        pages = Pages(settings.endpoint_url)
+        self.features = FeatureStore(self.engine, self.cloud, self.clock, settings.state_dir / "features.db")
         families = install(
             self.engine,
             [
-                training_job.family(TrainingJobHooks(*jobs)),
+                training_job.family(TrainingJobHooks(*jobs), self.engine),
                 processing_job.family(ProcessingJobHooks(*jobs)),
                 endpoint.family(
                     endpoint.ModelHooks(self.cloud.objects),
                     self.endpoints,
                     self.endpoints.update_weights_and_capacities,
                 ),
+                transform_job.family(
+                    TransformJobHooks(self.endpoints.yard, lambda: self.operations, settings.work_dir)
+                ),
                 job_definitions.family(),
                 monitoring_schedule.family(self.schedules, self.engine),
                 model_registry.family(self.engine),
+                model_card.family(self.engine, self.cloud),
+                image.family(self.engine),
+                hub.family(self.engine, self.cloud),
+                pipeline.family(self.engine, self.cloud),
+                pipeline_execution.family(
+                    PipelineExecutionHooks(self.engine, self.cloud, self.clock, lambda: self.operations), self.engine
+                ),
                 lineage.family(self.engine),
+                lineage_group.family(self.engine),
+                metrics.family(self.engine),
                 experiments.family(self.engine),
+                feature_group.family(self.engine, self.features),
+                studio.family(self.engine, pages),
+                notebook_instance.family(self.engine, pages),
+                mlflow.family(self.engine, pages),
+                partner_app.family(self.engine, pages),
+                edge.family(self.engine),
+                cluster.family(self.engine),
+                cluster_extension.family(self.engine),
+                cluster_quota.family(),
+                workforce.family(self.engine),
+                human_loop.family(self.engine),
+                training_plan.family(self.engine),
+                service_catalog.family(self.engine),
+                job_parts.family(self.engine),
+                hyper_parameter_tuning_job.family(
+                    TuningJobHooks(self.engine, self.clock, lambda: self.operations), self.engine
+                ),
+                inference_component.family(self.engine),
+                inference_experiment.family(self.engine),
+                endpoint_policy.family(self.engine),
+                automl_job.family(self.engine),
+                ai_job.family(self.engine),
+                compilation_job.family(self.engine),
+                inference_router.family(),
+                job.family(self.engine),
+                training_session.family(self.engine),
+                catalogs.family(),
                 search.family(self.engine, service),
                 tags.family(self.engine),
             ],
@@ -98,6 +201,10 @@ class Sageyard:
         self.operations: Operations = Operations(service, self.engine, families.functions, families.refused)
         self.runtime = RuntimeOperations(self.operations, families.runtime, families.refused)
         self.routes = Routes(self.runtime.models.values())
+        self.lineage = AutomaticLineage(self.engine, self.cloud.metrics)
+        self.events = EventBridge(self.engine, self.cloud, self.clock, lambda: self.operations)
+        self.mount.rules.deliver = self.events.deliveries.add
+        self.mount.rules.changed = self.events.timers.wake
         self.admin = Admin(self)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -123,14 +230,11 @@ class Sageyard:
     def tables(self) -> Tables:
         """Every operation of every service of SageMaker's, and what stands behind it."""
         dispatched = {"sagemaker": self.operations.table, **self.runtime.tables}
-        return {"sagemaker-runtime": INVOCATIONS} | {
+        graded = {
             service: {name: (operation.grade, operation.behind) for name, operation in table.items()}
             for service, table in dispatched.items()
         }
-
-    def job_environment(self, region: str) -> dict[str, str]:
-        """What points AWS clients inside a job at this server."""
-        return client_environment(self.settings.endpoint_url, region, self.settings.state_dir, base={})
+        return {"sagemaker": graded.pop("sagemaker"), "sagemaker-runtime": INVOCATIONS, **graded}
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run background work that ends with the server."""
@@ -146,6 +250,11 @@ class Sageyard:
             if (resource := self.engine.resource(row.kind, row.region, row.name)) is not None:
                 self.spawn(self.endpoints.resume(resource))
         self.spawn(self.schedules.run_ticker())
+        self.spawn(self.features.run())
+        self.spawn(self.features.offline.run())
+        self.spawn(self.lineage.run())
+        self.spawn(self.functions.run())
+        self.spawn(self.events.run())
         self.spawn(self._checkpoint())
 
     async def _checkpoint(self) -> None:
@@ -161,6 +270,10 @@ class Sageyard:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.engine.close()
         await self.endpoints.close()
+        await self.events.close()
+        await self.functions.close()
+        await asyncio.to_thread(self.runner.close)
+        await self.features.close()
         await asyncio.to_thread(self.mount.close)
         self.store.database.close()
 
@@ -168,7 +281,10 @@ class Sageyard:
         """Back to an empty account: running work is stopped, every resource and object forgotten."""
         await self.engine.close()
         await self.endpoints.close()
+        await self.functions.reset()
         self.store.clear()
+        await self.events.reset()
+        await self.features.clear()
         await asyncio.to_thread(self.mount.reset)
         await self.endpoints.start()
 
@@ -181,13 +297,24 @@ class Sageyard:
         await send({"type": "lifespan.shutdown.complete"})
 
 
+def choose_runner(settings: Settings) -> Runner:
+    """The runner that the settings name; StartError where its library is not installed."""
+    if settings.runner == "process":
+        return ProcessRunner(settings)
+    try:
+        from sageyard.runners.docker.runner import DockerRunner
+    except ImportError as error:
+        raise StartError(f"the Docker runner needs the docker SDK ({error}): pip install 'sageyard[docker]'") from error
+    return DockerRunner(settings)
+
+
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; the state directory admits one server at a time."""
+    """Serve until SIGTERM or SIGINT; the state directory admits one server at a time. StartError."""
     logging.basicConfig(level=os.environ.get("SAGEYARD_LOG_LEVEL", "INFO"), format="%(levelname)s %(name)s %(message)s")
     app = Sageyard(settings)
     control_plane = partial(control.ControlProtocol, app.operations, app.target, settings.region, HttpToolsProtocol)
     protocol = partial(InvocationProtocol, app.endpoints.router, settings.region, control_plane)
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -200,3 +327,21 @@ def serve(settings: Settings) -> None:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=5,
     )
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run(_sockets(settings, app.runner.server_addresses))
+    if not server.started:
+        sys.exit(START_FAILED)
+
+
+def _sockets(settings: Settings, addresses: Sequence[str]) -> list[socket.socket] | None:
+    """Where to listen besides the settings' address; None where that is all, and uvicorn opens it."""
+    if not addresses or settings.host in EVERYWHERE:
+        return None
+    try:
+        return [socket.create_server((address, settings.port)) for address in (settings.host, *addresses)]
+    except OSError as error:
+        raise StartError(
+            f"cannot listen on port {settings.port} of {settings.host} and, for containers, of {', '.join(addresses)}: "
+            f"{error}. Choose another one with --port"
+        ) from error

@@ -50,6 +50,11 @@ class Settings:
         return self.state_dir / "objects"
 
     @property
+    def image_map(self) -> Path:
+        """What `sageyard images map` has written."""
+        return self.state_dir / "image-map.json"
+
+    @property
     def work_dir(self) -> Path:
         """One folder per running job host or endpoint worker: its /opt/ml."""
         return self.state_dir / "work"

@@ -22,13 +22,14 @@ def opened(tmp_path):
     mount.close()
 
 
-def test_opening_imports_neither_moto_nor_botocore():
+def test_opening_imports_neither_moto_nor_botocore_nor_duckdb():
     code = (
         "import sys, tempfile; from pathlib import Path; from sageyard.aws import open_cloud;"
         "from sageyard.settings import Settings;"
         "mount, cloud = open_cloud(Settings(state_dir=Path(tempfile.mkdtemp())));"
         "cloud.events.put('us-east-1', 'SageMaker Test', {}, []); mount.close();"
-        "print([name for name in sys.modules if name.split('.')[0] in {'moto', 'botocore', 'boto3'}])"
+        "HEAVY = {'moto', 'botocore', 'boto3', 'duckdb', 'sqlglot'};"
+        "print([name for name in sys.modules if name.split('.')[0] in HEAVY])"
     )
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(PLATFORM)}
@@ -104,15 +105,17 @@ def ask(mount: AwsMount, service: str, target: str, **parameters):
     return json.loads(answer.body or b"{}")
 
 
-def test_events_put_inside_reach_the_queue_of_a_rule(opened):
+def test_events_put_inside_are_handed_over_with_the_target_of_each_rule_that_matches(opened):
     mount, cloud = opened
-    queue = ask(mount, "sqs", "AmazonSQS.CreateQueue", QueueName="queue")["QueueUrl"]
-    ask(mount, "events", "AWSEvents.PutRule", Name="r", EventPattern=json.dumps({"source": ["aws.sagemaker"]}))
-    assert not mount.services.has_event_targets()
-    target = {"Id": "1", "Arn": "arn:aws:sqs:us-east-1:123456789012:queue"}
-    ask(mount, "events", "AWSEvents.PutTargets", Rule="r", Targets=[target])
+    taken = []
+    mount.rules.deliver = lambda *delivery: taken.append(delivery)
+    for name, pattern in (("r", {"source": ["aws.sagemaker"]}), ("other", {"source": ["aws.s3"]})):
+        ask(mount, "events", "AWSEvents.PutRule", Name=name, EventPattern=json.dumps(pattern))
+        assert cloud.events.wanted() == (name != "r")
+        target = {"Id": name, "Arn": "arn:aws:sqs:us-east-1:123456789012:queue"}
+        ask(mount, "events", "AWSEvents.PutTargets", Rule=name, Targets=[target])
     cloud.events.put("us-east-1", "SageMaker Training Job State Change", {"TrainingJobName": "j"}, ["arn:x"])
-    (message,) = ask(mount, "sqs", "AmazonSQS.ReceiveMessage", QueueUrl=queue, WaitTimeSeconds=0)["Messages"]
-    event = json.loads(message["Body"])
+    ((region, target, event),) = taken
+    assert (region, target["Id"], target["RuleName"]) == ("us-east-1", "r", "r")
     assert (event["source"], event["detail-type"]) == ("aws.sagemaker", "SageMaker Training Job State Change")
     assert (event["detail"], event["resources"]) == ({"TrainingJobName": "j"}, ["arn:x"])

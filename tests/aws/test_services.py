@@ -1,6 +1,5 @@
 """The services beside S3: identity, logs, metrics, events, and refusals."""
 
-import json
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -65,22 +64,6 @@ def test_a_long_poll_of_an_empty_queue_ends_and_does_not_hold_others_up(aws):
     assert "Messages" not in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1)
     assert 0.9 < time.monotonic() - began < 5
     assert aws.client("sns").list_topics()["Topics"] == []
-
-
-def test_events_reach_a_queue_and_a_log_group(aws):
-    events, sqs, logs = aws.client("events"), aws.client("sqs"), aws.client("logs")
-    queue = sqs.create_queue(QueueName="queue")["QueueUrl"]
-    logs.create_log_group(logGroupName="/aws/events/all")
-    events.put_rule(Name="rule", EventPattern=json.dumps({"source": ["aws.sagemaker"]}))
-    arns = {"1": "arn:aws:sqs:us-east-1:123456789012:queue"}
-    arns["2"] = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/events/all"
-    events.put_targets(Rule="rule", Targets=[{"Id": name, "Arn": arn} for name, arn in arns.items()])
-    entry = {"Source": "aws.sagemaker", "DetailType": "SageMaker Test", "Detail": json.dumps({"a": 1})}
-    assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
-    message = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=2)["Messages"][0]
-    assert json.loads(message["Body"])["detail"] == {"a": 1}
-    logged = logs.filter_log_events(logGroupName="/aws/events/all")["events"]
-    assert [json.loads(event["message"])["detail-type"] for event in logged] == ["SageMaker Test"]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The process runner passes the exam, with namespaces and without, and leaves nothing behind when its server dies."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -72,10 +73,10 @@ class TestProcessRunner(RunnerContract):
     def image_uri(self) -> str:
         return "123456789012.dkr.ecr.eu-central-1.amazonaws.com/team/exam:1.7-1@sha256:abc"
 
-    def test_threads_of_containers_that_share_the_cores_wait_without_spinning(self, run: Any) -> None:
-        script = "import os; print(os.environ['OMP_WAIT_POLICY'])"
-        assert run(script).lines == ["PASSIVE"]
-        assert run(script, environment={"OMP_WAIT_POLICY": "ACTIVE"}).lines == ["ACTIVE"]
+    def test_the_home_folder_is_the_containers_own(self, run: Any) -> None:
+        home, root = run("print(os.environ['HOME'], ml)").lines[0].split()
+        assert home != os.environ["HOME"]
+        assert home.startswith(f"{root}/")
 
     @pytest.mark.skipif(not detect().setpriv, reason="needs setpriv")
     def test_even_root_cannot_write_to_a_read_only_file(self, run: Any, tmp_path: Path) -> None:

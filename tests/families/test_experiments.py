@@ -98,7 +98,7 @@ def test_an_update_merges_parameters_and_artifacts(sagemaker: Any, component: st
     described = sagemaker.describe_trial_component(TrialComponentName=component)
     assert described["Parameters"] == {"rate": {"NumberValue": 0.1}, "depth": {"NumberValue": 3}}
     assert described["OutputArtifacts"] == {"model": {"Value": "s3://b/model"}}
-    assert "InputArtifacts" not in described
+    assert described["InputArtifacts"] == {}
     assert described["Status"] == {"PrimaryStatus": "Completed"}
     assert (described["EndTime"] - described["StartTime"]).seconds == 60
     assert described["DisplayName"] == "one"

@@ -11,6 +11,9 @@ BATCH_INPUT = {
 ACCEPTED: dict[str, dict[str, Any]] = {
     "CreateDataQualityJobDefinition": {"DataQualityJobInput": {"BatchTransformInput": BATCH_INPUT}},
     "CreateModel": {"PrimaryContainer": {"Image": IMAGE}},
+    "CreateProcessingJob": {
+        "ProcessingResources": {"ClusterConfig": {"InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}}
+    },
     "CreateTrainingJob": {
         "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
         "OutputDataConfig": {"S3OutputPath": "s3://nowhere/out"},

@@ -7,6 +7,7 @@ import pytest
 from sageyard.wire import model
 
 from tests.conformance.minimal_requests import Minimal
+from tests.conformance.resource_maker import ResourceMaker
 from tests.property.live import Live
 
 MINIMAL = Minimal(model.load("sagemaker"))
@@ -24,8 +25,8 @@ MINIMAL = Minimal(model.load("sagemaker"))
 def test_what_is_stopped_gets_a_status_of_its_own_type(
     live: Live, kind: str, name: str, status_member: str, stopped: str
 ) -> None:
-    identity = {name: f"stop-{os.urandom(4).hex()}"}
-    assert live.post(f"Create{kind}", MINIMAL.request(f"Create{kind}") | identity)[0] == 200
+    maker = ResourceMaker(live.server.client("sagemaker"), live.server.client("s3"))
+    identity = maker.make(kind, wait=False).identity
     answered, _, body = live.post(f"Stop{kind}", MINIMAL.request(f"Stop{kind}") | identity)
     assert answered == 200, body
     assert json.loads(live.post(f"Describe{kind}", identity)[2])[status_member] == stopped

@@ -29,3 +29,41 @@ def test_sdk_v2_runs_a_pipeline_to_a_registered_model_and_its_scores(run_script:
     assert report["checked"] == [False, report["baseline"]]
     assert report["rounds"] == "2"
     assert report["executions"] == 2
+
+
+@pytest.mark.timeout(300)
+def test_sdk_v3_runs_a_pipeline_with_a_loop_a_cleanup_and_a_follow_up(run_script: Run) -> None:
+    report = run_script(3, "v3_pipeline")
+    assert report["status"] == "Succeeded", report["steps"]
+    assert set(report["steps"]) == {
+        "Prepare", "Depth", "TryDepth-0", "TryDepth-1", "Train", "Evaluate", "Decide", "Register", "Create", "Score",
+        "Tidy",
+    }  # fmt: skip
+    assert {status for status, _ in report["steps"].values()} == {"Succeeded"}
+    assert report["selector"]["Selector"] == {"StepName": "TryDepth", "Index": 1}
+    assert report["depth"] == "4"
+    assert report["approval"] == "Approved"
+    assert report["accuracy"] > 0.85
+    assert report["tidied"] == ["Prepare"]
+    assert report["features"] == []
+    selected, steps = report["selected"]
+    assert selected == "Failed"
+    assert steps == dict.fromkeys(("Prepare", "Train", "Evaluate", "Decide"), "Succeeded") | {"TooBad": "Failed"}
+    assert report["reason"] == "accuracy is below 1.01"
+    assert report["taken"] is True
+    followed, steps = report["followed"]
+    assert followed == "CompletedWithFailures"
+    assert (steps["Train"], steps["Told"]) == ("Failed", "Succeeded")
+    assert "Evaluate" not in steps
+    assert report["cached"] is True
+    assert report["stopped"] == ["Stopped", "Stopped"]
+    assert report["retried"] == ["Succeeded", "Succeeded", ""]
+    assert report["executions"] == 3
+
+
+@pytest.mark.timeout(300)
+def test_sdk_v2_runs_functions_as_steps_and_says_what_they_lack(run_script: Run) -> None:
+    report = run_script(2, "v2_step_functions")
+    print({k: v for k, v in report.items() if k != "output"})
+    assert report["status"] == "Succeeded", report["steps"]
+    assert report["result"] == 42

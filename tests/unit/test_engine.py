@@ -293,7 +293,7 @@ def test_an_arn_of_another_region_is_not_found(tmp_path: Path) -> None:
         spec = server.engine.specs["DeviceFleet"]
         here = server.engine.arn(spec, "us-east-1", ["f"])
         assert server.engine.find(spec, {"DeviceFleetName": here}, "us-east-1").name == "f"
-        with pytest.raises(AwsError, match="Could not find"):
+        with pytest.raises(AwsError, match="No devicefleet with name"):
             server.engine.find(spec, {"DeviceFleetName": here}, "eu-west-1")
 
     drive(tmp_path, scenario)

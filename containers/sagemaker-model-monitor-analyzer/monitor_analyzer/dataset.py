@@ -18,13 +18,16 @@ from .scripts import Preprocessor
 from .table import Table, open_database
 from .window import files_of
 
+RECORDS = ("sagemakercapturejson", "sagemakermergejson")
+"""Kinds of dataset that hold captured calls, a merged one with their labels."""
+
 
 def load(request: Request, baseline: Baseline | None, scratch: Path) -> Table:
     """Read the dataset; AnalysisError if there is nothing to analyse."""
     files = files_of(request.source, request.window)
     connection, kind = open_database(scratch), request.dataset_format.kind
     texts = baseline.texts if baseline else set()
-    if request.preprocessor or kind == "sagemakercapturejson":
+    if request.preprocessor or kind in RECORDS:
         table = _load_records(request, baseline, files, connection, scratch)
     elif kind == "csv":
         table = load_csv(connection, files, request.dataset_format.csv_header, texts)
@@ -72,7 +75,7 @@ def _load_records(
 def _records(request: Request, files: list[Path]) -> Iterator[dict[str, Any]]:
     """Captured records; a line of a CSV or JSON lines dataset is handed to the script as an endpoint's input."""
     form: DatasetFormat = request.dataset_format
-    if form.kind == "sagemakercapturejson":
+    if form.kind in RECORDS:
         yield from records_of(files, request.window)
         return
     if form.kind == "parquet" or (form.kind == "json" and not form.json_lines):

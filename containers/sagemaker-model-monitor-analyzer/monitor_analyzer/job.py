@@ -10,10 +10,13 @@ from typing import Any
 
 from .constraints import Baseline, enabled, suggest
 from .dataset import load
-from .environment import Request, base_directory, read_request
+from .environment import Request, base_directory, read_merge, read_request
 from .errors import AnalysisError
-from .metrics import write_metrics
+from .merge import merge
+from .metrics import feature_metrics, write_metrics
 from .profile import Feature, profile
+from .quality import run_quality
+from .reports import exit_message, write_document
 from .scripts import run_postprocessor
 from .violations import evaluate
 
@@ -26,7 +29,7 @@ def main(variables: Mapping[str, str]) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(levelname)s %(message)s")
     base = base_directory(variables)
     try:
-        message = run(read_request(variables))
+        message = _run(variables)
     except AnalysisError as error:
         _write_message(base, f"Error: {error}")
         print(f"Error: {error}", file=sys.stderr)
@@ -37,6 +40,13 @@ def main(variables: Mapping[str, str]) -> int:
     _write_message(base, message)
     print(message)
     return 0
+
+
+def _run(variables: Mapping[str, str]) -> str:
+    if "ground_truth_source" in variables:
+        return merge(read_merge(variables))
+    request = read_request(variables)
+    return run_quality(request, request.quality) if request.quality else run(request)
 
 
 def run(request: Request) -> str:
@@ -53,26 +63,19 @@ def run(request: Request) -> str:
     (request.output / "statistics.json").write_text(statistics + "\n", encoding="utf-8")
     outputs_last = request.dataset_format.output_columns_last or bool(baseline and baseline.outputs_last)
     suggestion = suggest(features, request.categorical_drift_method, outputs_last)
-    _write(request.output / "constraints.json", suggestion)
+    write_document(request.output / "constraints.json", suggestion)
     if baseline:
-        _write(request.output / "constraint_violations.json", {"violations": violations})
+        write_document(request.output / "constraint_violations.json", {"violations": violations})
         for violation in violations:
             logging.info("%(feature_name)s: %(constraint_check_type)s: %(description)s", violation)
     if request.publish_metrics:
         settings = baseline or Baseline(suggestion, None)
-        write_metrics(
-            request.base,
-            features,
-            distances,
-            request.dimensions,
-            request.metric_time,
-            lambda name: enabled(settings.config(name), "emit_metrics"),
-        )
+        wanted = [feature for feature in features if enabled(settings.config(feature.name), "emit_metrics")]
+        metrics = (metric for feature in wanted for metric in feature_metrics(feature, distances.get(feature.name)))
+        write_metrics(request.base, metrics, request.dimensions, request.metric_time)
     if request.postprocessor:
         run_postprocessor(request.postprocessor)
-    if violations:
-        return f"CompletedWithViolations: Job completed successfully with {len(violations)} violations."
-    return "Completed: Job completed successfully with no violations."
+    return exit_message(violations)
 
 
 def statistics_document(features: list[Feature], rows: int) -> dict[str, Any]:
@@ -82,10 +85,6 @@ def statistics_document(features: list[Feature], rows: int) -> dict[str, Any]:
         "dataset": {"item_count": rows},
         "features": [feature.to_json() for feature in features],
     }
-
-
-def _write(path: Path, document: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
 def _write_message(base: Path, message: str) -> None:

@@ -1,11 +1,12 @@
 """CloudWatch metrics, as JSON lines that the platform picks up (model-monitor-byoc-cloudwatch).
 
 Names: model-monitor-interpreting-cloudwatch: `feature_data_<f>` (a statistic set), `feature_non_null_<f>`,
-`feature_baseline_drift_<f>`; dimensions Endpoint and MonitoringSchedule, MonitoringSchedule alone for batch.
+`feature_baseline_drift_<f>`; a model quality analysis has its scores' (model-monitor-model-quality-metrics).
+Dimensions: Endpoint and MonitoringSchedule, MonitoringSchedule alone for batch.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,9 @@ from .profile import Feature
 
 
 def write_metrics(
-    base: Path,
-    features: Sequence[Feature],
-    distances: Mapping[str, float],
-    dimensions: Mapping[str, str],
-    time: datetime | None,
-    wanted: Callable[[str], bool],
+    base: Path, metrics: Iterable[Mapping[str, Any]], dimensions: Mapping[str, str], time: datetime | None
 ) -> None:
-    """Write `<base>/output/metrics/cloudwatch/cloudwatch_metrics.jsonl`; `wanted(feature)` says whose."""
+    """Write `<base>/output/metrics/cloudwatch/cloudwatch_metrics.jsonl`."""
     directory = base / "output" / "metrics" / "cloudwatch"
     directory.mkdir(parents=True, exist_ok=True)
     common = {
@@ -29,13 +25,12 @@ def write_metrics(
         "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
     }
     with (directory / "cloudwatch_metrics.jsonl").open("w", encoding="utf-8") as lines:
-        for feature in features:
-            if wanted(feature.name):
-                for metric in _metrics(feature, distances.get(feature.name)):
-                    lines.write(json.dumps(metric | common) + "\n")
+        for metric in metrics:
+            lines.write(json.dumps({**metric, **common}) + "\n")
 
 
-def _metrics(feature: Feature, distance: float | None) -> Iterator[dict[str, Any]]:
+def feature_metrics(feature: Feature, distance: float | None) -> Iterator[dict[str, Any]]:
+    """The metrics of one feature of a data quality analysis."""
     if feature.numeric:
         values = {
             "SampleCount": float(feature.present),

@@ -37,28 +37,37 @@ def encoding_of(payload: Mapping[str, Any]) -> str:
 
 def rows_of(payload: Mapping[str, Any]) -> list[Row]:
     """The rows of one captured payload; AnalysisError says what cannot be read."""
-    kind, text = encoding_of(payload), payload.get("data") or ""
-    if str(payload.get("encoding", "")).upper() == "BASE64":
-        try:
-            text = base64.b64decode(text, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError) as error:
-            raise AnalysisError(f"Captured data is marked BASE64 but cannot be decoded: {error}. {FLATTEN}") from error
-    return _csv_rows(text) if kind == "CSV" else _json_rows(text)
+    if encoding_of(payload) == "CSV":
+        return list(csv_rows(payload))
+    return [row for document in json_documents(payload) for row in _document_rows(document)]
 
 
-def _csv_rows(text: str) -> list[Row]:
-    return [row for row in csv.reader(text.splitlines()) if row]
+def csv_rows(payload: Mapping[str, Any]) -> list[list[str]]:
+    """The lines of a CSV payload that are not empty."""
+    return [row for row in csv.reader(_text(payload).splitlines()) if row]
 
 
-def _json_rows(text: str) -> list[Row]:
+def json_documents(payload: Mapping[str, Any]) -> list[Any]:
+    """The one document of a JSON payload, or those of its lines."""
+    text = _text(payload)
     try:
-        documents = [json.loads(text)]
+        return [json.loads(text)]
     except ValueError:
         try:
-            documents = [json.loads(line) for line in text.splitlines() if line.strip()]
+            return [json.loads(line) for line in text.splitlines() if line.strip()]
         except ValueError as error:
             raise AnalysisError(f"Captured data is marked JSON but is not: {error}. {FLATTEN}") from error
-    return [row for document in documents for row in _document_rows(document)]
+
+
+def _text(payload: Mapping[str, Any]) -> str:
+    data = payload.get("data")
+    text = "" if data is None else str(data)
+    if str(payload.get("encoding", "")).upper() != "BASE64":
+        return text
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise AnalysisError(f"Captured data is marked BASE64 but cannot be decoded: {error}. {FLATTEN}") from error
 
 
 def _document_rows(document: Any) -> list[Row]:

@@ -27,6 +27,11 @@ def handler() -> Handler:
     return ScriptHandler(script, ScriptDefaults(), arrays.JSON) if script else ModelHandler()
 
 
+def _may_be_model(name: str) -> bool:
+    """No hidden file, and not the archive that the SDKs' local mode leaves beside what it unpacks."""
+    return not name.startswith(".") and name != "model.tar.gz"
+
+
 class ModelHandler:
     """All models of `/opt/ml/model`; of several (the folds of a cross-validation) the answer is their mean, or for
     predicted classes the majority."""
@@ -36,7 +41,7 @@ class ModelHandler:
 
     def load(self, model_dir: Path) -> None:
         """Raises ClientError naming the folder or the file at fault."""
-        files = [path for path in sorted(model_dir.iterdir()) if path.is_file() and not path.name.startswith(".")]
+        files = [path for path in sorted(model_dir.iterdir()) if path.is_file() and _may_be_model(path.name)]
         if not files:
             raise ClientError(f"there is no model in {model_dir}; training leaves it as xgboost-model")
         self.boosters = []

@@ -1,77 +1,22 @@
 """The rest of AWS, as the engines use it (the protocols of `sageyard.cloud`), and their opening."""
 
 import json
-import os
+import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from sageyard.aws.exchange import ServiceRequest
+from sageyard.aws.event_rules import EventRules
+from sageyard.aws.json_services import JsonServices
 from sageyard.aws.log_store import LogStore
 from sageyard.aws.moto_services import MotoServices
 from sageyard.aws.mount import AwsMount
-from sageyard.aws.s3.errors import S3Error
-from sageyard.aws.s3.storage import Storage
+from sageyard.aws.stored_objects import StoredObjects
 from sageyard.clock import Clock, ShiftedClock
-from sageyard.cloud import Cloud, ObjectInfo, ObjectNotFoundError
+from sageyard.cloud import Cloud, EventTimer
 from sageyard.errors import AwsError
 from sageyard.settings import Settings
 
-
-class StoredObjects:
-    """S3 from inside the server: `sageyard.cloud.Objects`."""
-
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
-
-    def list(self, bucket: str, prefix: str = "") -> list[ObjectInfo]:
-        """Current objects under a prefix, in key order; an unknown bucket raises ObjectNotFoundError."""
-        self._check(bucket)
-        found: list[ObjectInfo] = []
-        after = ""
-        while True:
-            page = self._storage.listing.current(bucket, prefix, "", after, 1000)
-            found += [ObjectInfo(each.key, each.size, each.etag, each.modified) for each in page.objects]
-            if not page.truncated:
-                return found
-            after = page.last
-
-    def _check(self, bucket: str) -> None:
-        try:
-            self._storage.buckets.get(bucket)
-        except S3Error:
-            raise ObjectNotFoundError(f"s3://{bucket}") from None
-
-    def path(self, bucket: str, key: str) -> Path:
-        """The file that holds the object's current bytes; it goes when the object is overwritten or deleted."""
-        try:
-            return self._storage.blobs.path(self._storage.objects.find(bucket, key).blob)
-        except S3Error:
-            raise ObjectNotFoundError(f"s3://{bucket}/{key}") from None
-
-    def read(self, bucket: str, key: str) -> bytes:
-        """The object's bytes, whole."""
-        try:
-            _, descriptor = self._storage.open(bucket, key)
-        except S3Error:
-            raise ObjectNotFoundError(f"s3://{bucket}/{key}") from None
-        with os.fdopen(descriptor, "rb") as file:
-            return file.read()
-
-    def put(self, bucket: str, key: str, body: bytes | Path, content_type: str = "binary/octet-stream") -> None:
-        """Write an object; a `Path` is linked where the file system allows and copied elsewhere."""
-        self._check(bucket)
-        payload = self._storage.adopt(body) if isinstance(body, Path) else self._storage.receive(body, {})
-        try:
-            self._storage.put(bucket, key, payload, content_type)
-        except S3Error:
-            self._storage.objects.release([payload.blob])
-            raise ObjectNotFoundError(f"s3://{bucket}") from None
-
-    def delete(self, bucket: str, key: str) -> None:
-        """Delete as DeleteObject does."""
-        self._check(bucket)
-        self._storage.objects.delete(bucket, [(key, None)])
+logger = logging.getLogger(__name__)
 
 
 class StoredLogs:
@@ -100,12 +45,14 @@ class StoredLogs:
 class EventBus:
     """EventBridge from inside the server: `sageyard.cloud.Events`."""
 
-    def __init__(self, services: MotoServices) -> None:
+    def __init__(self, moto: MotoServices, services: JsonServices, rules: EventRules) -> None:
+        self._moto = moto
         self._services = services
+        self._rules = rules
 
     def put(self, region: str, detail_type: str, detail: dict[str, Any], resources: Sequence[str]) -> None:
         """PutEvents with source `aws.sagemaker`; without a rule that has a target, nothing happens and moto sleeps."""
-        if not self._services.has_event_targets():
+        if not self._moto.has_event_targets():
             return
         entry = {
             "Source": "aws.sagemaker",
@@ -113,13 +60,22 @@ class EventBus:
             "Detail": json.dumps(detail, default=str),
             "Resources": list(resources),
         }
-        headers = {
-            "authorization": f"AWS4-HMAC-SHA256 Credential=sageyard/20000101/{region}/events/aws4_request",
-            "content-type": "application/x-amz-json-1.1",
-            "x-amz-target": "AWSEvents.PutEvents",
-        }
-        body = json.dumps({"Entries": [entry]}).encode()
-        self._services.answer_blocking(ServiceRequest("events", region, "POST", "/", headers, body))
+        try:
+            self._services.call(region, "events", "PutEvents", {"Entries": [entry]})
+        except AwsError as error:  # what happened has happened, whether or not a rule could be told
+            logger.warning("%s was not delivered: %s", detail_type, error)
+
+    def wanted(self) -> bool:
+        """Whether there is a target of a rule, or an archive."""
+        return self._moto.has_event_targets()
+
+    def timers(self) -> list[EventTimer]:
+        """Every enabled rule and schedule that fires by the clock; moto sleeps on where there can be none."""
+        return self._rules.timers() if self._moto.has_event_timers() else []
+
+    def complete(self, timer: EventTimer) -> None:
+        """Delete a schedule that asked for it, after its last run."""
+        self._rules.complete(timer)
 
 
 def open_cloud(settings: Settings, clock: Clock | None = None) -> tuple[AwsMount, Cloud]:
@@ -128,11 +84,14 @@ def open_cloud(settings: Settings, clock: Clock | None = None) -> tuple[AwsMount
     `clock` gives the times of objects, logs and records; real time where there is none. `AwsMount.close` ends it all.
     """
     mount = AwsMount(settings, clock or ShiftedClock())
+    services = JsonServices(mount.services)
     cloud = Cloud(
         objects=StoredObjects(mount.storage),
         logs=StoredLogs(mount.logs),
         metrics=mount.metrics,
-        events=EventBus(mount.services),
+        events=EventBus(mount.services, services, mount.rules),
         endpoint_url=settings.endpoint_url,
+        services=services,
+        functions=mount.functions,
     )
     return mount, cloud

@@ -53,6 +53,10 @@ class Journal:
         """Whether any of these operations was ever acknowledged."""
         return any((service, operation) in self._known for operation in operations)
 
+    def has_service(self, service: str) -> bool:
+        """Whether any operation of a service was ever acknowledged."""
+        return any(known == service for known, _ in self._known)
+
     def bodies(self, service: str, operation: str) -> list[bytes]:
         """The bodies of one operation's requests."""
         query = "SELECT body FROM journal WHERE service=? AND operation=?"

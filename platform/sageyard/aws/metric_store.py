@@ -127,6 +127,17 @@ class MetricStore:
                 point.add(row["count"], row["sum"], row["min"], row["max"])
         return [points[slot] for slot in sorted(points)]
 
+    def samples(
+        self, region: str, namespace: str, name: str, dimensions: Iterable[dict[str, str]]
+    ) -> list[tuple[float, float]]:
+        """All samples of one metric that were put one by one, as (epoch seconds, value), oldest first."""
+        rows = self._database.rows(
+            "SELECT time, sum FROM metrics WHERE region=? AND namespace=? AND name=? AND dimensions=? AND count=1"
+            " ORDER BY time, id",
+            (region, namespace, name, canonical(dimensions)),
+        )
+        return [(row["time"], row["sum"]) for row in rows]
+
     def metrics(self, region: str, namespace: str | None, name: str | None) -> list[dict[str, Any]]:
         """All metrics of a region: Namespace, MetricName, Dimensions."""
         rows = self._database.rows(

@@ -12,7 +12,8 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from urllib.parse import urlencode
+from typing import TypeVar
+from urllib.parse import quote, urlencode
 
 from sageyard.aws.exchange import ServiceAnswer, ServiceRequest, error_answer
 from sageyard.aws.identity import DEFAULT_ROLE, create_role_request
@@ -50,6 +51,7 @@ ELSEWHERE = {("monitoring", "PutMetricData")}
 POLL = 0.1  # seconds between two looks at a queue while a client long-polls it
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class MotoServices:
@@ -84,6 +86,25 @@ class MotoServices:
     def answer_blocking(self, request: ServiceRequest) -> ServiceAnswer:
         """The same for threads of the engines."""
         return self._thread.submit(self._answer, request).result()
+
+    def delete_schedule(self, region: str, group: str, name: str) -> None:
+        """EventBridge Scheduler's DeleteSchedule, from inside the server. Blocks."""
+        headers = {
+            "authorization": f"AWS4-HMAC-SHA256 Credential=sageyard/20000101/{region}/scheduler/aws4_request",
+            "content-type": "application/json",
+        }
+        path = f"/schedules/{quote(name)}?groupName={quote(group)}"
+        self.answer_blocking(ServiceRequest("scheduler", region, "DELETE", path, headers, b""))
+
+    def inside(self, read: Callable[[], T]) -> T:
+        """What `read` finds in moto's objects, in moto's own thread and with its state brought back. Blocks."""
+
+        def loaded() -> T:
+            if self._runtime is None:
+                self._start()
+            return read()
+
+        return self._thread.submit(loaded).result()
 
     def _answer(self, request: ServiceRequest) -> ServiceAnswer:
         try:
@@ -124,12 +145,19 @@ class MotoServices:
         if request.service == "sqs" and operation == "ReceiveMessage":
             return _received(answer)
         if request.service == "events" and operation == "PutEvents":
-            return self.has_event_targets()
+            return self._journal.has("events", "CreateArchive")  # all else that it does is done by deliveries
         return not operation.endswith("/invocations")
 
     def has_event_targets(self) -> bool:
         """Whether an event can have an effect: without a target of a rule or an archive it cannot."""
-        return self._journal.has("events", "PutTargets", "CreateArchive")
+        return self._journal.has("events", "PutTargets", "CreateArchive") or self._has_stacks()
+
+    def has_event_timers(self) -> bool:
+        """Whether there can be a scheduled rule or a schedule."""
+        return self._journal.has("events", "PutRule") or self._journal.has_service("scheduler") or self._has_stacks()
+
+    def _has_stacks(self) -> bool:
+        return self._journal.has_service("cloudformation")
 
     def _missing_role(self, request: ServiceRequest, answer: ServiceAnswer) -> ServiceAnswer:
         """GetRole of a role nobody created: it is created, for users name roles of their real accounts.

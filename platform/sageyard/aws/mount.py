@@ -5,10 +5,18 @@ from pathlib import Path
 
 from starlette.types import Receive, Scope, Send
 
+from sageyard.aws import topics
+from sageyard.aws.athena.history import History
+from sageyard.aws.athena.operations import AthenaOperations
+from sageyard.aws.athena.queries import Queries
 from sageyard.aws.bridges import Bridges
+from sageyard.aws.event_rules import EventRules
 from sageyard.aws.exchange import ServiceAnswer, ServiceRequest, error_answer
+from sageyard.aws.functions import StoredFunctions
 from sageyard.aws.identity import answer_identity
 from sageyard.aws.journal import Journal
+from sageyard.aws.json_services import JsonServices
+from sageyard.aws.lambda_operations import LambdaOperations
 from sageyard.aws.log_operations import LogOperations
 from sageyard.aws.log_store import LogStore
 from sageyard.aws.metric_store import MetricStore
@@ -17,6 +25,7 @@ from sageyard.aws.moto_services import MotoServices
 from sageyard.aws.s3.storage import Storage
 from sageyard.aws.s3.wire import S3Wire, encode
 from sageyard.aws.scope import scope_of
+from sageyard.aws.stored_objects import StoredObjects
 from sageyard.clock import Clock
 from sageyard.errors import AwsError
 from sageyard.settings import Settings
@@ -24,7 +33,9 @@ from sageyard.store.database import Database
 
 MIGRATIONS = Path(__file__).parent / "migrations" / "services"
 S3_CONTROL = "/v20180820/"
-OWN_TABLES = ("log_events", "log_streams", "log_groups", "metrics")
+TIMED = ("cloudformation", "events", "scheduler")
+"""Services whose requests may change what fires by the clock."""
+OWN_TABLES = ("log_events", "log_streams", "log_groups", "metrics", "athena_queries")
 
 
 class AwsMount:
@@ -41,11 +52,21 @@ class AwsMount:
         bridges = Bridges(self.storage, self.logs, self.metrics)
 
         def load() -> MotoRuntime:
-            return MotoRuntime(clock, bridges, settings.account_id, settings.endpoint_url)
+            runtime = MotoRuntime(clock, bridges, settings.account_id, settings.endpoint_url)
+            self.rules.install(lambda: bridges.replaying)
+            self.functions.install(lambda: bridges.replaying)
+            topics.install(lambda: bridges.replaying)
+            return runtime
 
         self.services = MotoServices(Journal(self._database), clock, load, bridges.set_replaying)
         self._s3 = S3Wire(self.storage)
         self._log_operations = LogOperations(self.logs, settings.account_id)
+        history, objects = History(self._database), StoredObjects(self.storage)
+        self._queries = Queries(history, JsonServices(self.services), objects, settings.state_dir / "athena", clock)
+        self._athena = AthenaOperations(history, self._queries, objects)
+        self.functions = StoredFunctions(self.services, settings.account_id)
+        self.rules = EventRules(self.services, settings.account_id)
+        self._lambda = LambdaOperations(self.functions, self.services, objects, settings.endpoint_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -67,10 +88,18 @@ class AwsMount:
     async def _answer(self, request: ServiceRequest) -> ServiceAnswer:
         if self._log_operations.knows(request):
             return await asyncio.to_thread(self._log_operations.answer, request)
-        return answer_identity(request, self._account_id) or await self.services.answer(request)
+        if self._athena.knows(request):
+            return await self._athena.answer(request)
+        if self._lambda.knows(request):
+            return await self._lambda.answer(request)
+        answer = answer_identity(request, self._account_id) or await self.services.answer(request)
+        if request.service in TIMED and request.operation != "PutEvents":
+            self.rules.changed()
+        return answer
 
     def reset(self) -> None:
         """Forget every bucket, log, metric and record of every service; for `POST /moto-api/reset`. Blocks."""
+        self._queries.reset()
         self.storage.reset()
         with self._database.transaction() as connection:
             for table in OWN_TABLES:
@@ -80,6 +109,7 @@ class AwsMount:
     def close(self) -> None:
         """End the work under way, then close the files. Blocks; call it when no request is being served."""
         self._s3.close()
+        self._queries.stop_all()
         self.services.close()
         self.storage.close()
         self._database.close()

@@ -19,6 +19,7 @@ COMMANDS = {
     "doctor": "sageyard.cli.doctor:doctor",
     "env": "sageyard.cli.env:env",
     "run": "sageyard.cli.env:run",
+    "images": "sageyard.cli.images:images",
     "clock": "sageyard.cli.clock:clock",
     "coverage": "sageyard.cli.coverage:coverage",
     "demo": "sageyard.cli.demo:demo",

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from sageyard.cli.options import runner_option
+
 
 @click.command()
 @click.option(
@@ -11,8 +13,9 @@ import click
     help="Where the HTML report goes.",
 )  # fmt: skip
 @click.option("--keep", is_flag=True, help="Keep the demo's state directory.")
-def demo(report: Path, keep: bool) -> None:
+@runner_option
+def demo(report: Path, keep: bool, runner: str) -> None:
     """Train, deploy, capture, find drift, retrain: on a server of its own that is gone afterwards."""
     from sageyard.demo.main import run
 
-    raise SystemExit(run(report, keep=keep))
+    raise SystemExit(run(report, keep=keep, runner=runner))

@@ -22,6 +22,17 @@ def server_options(command: Command) -> Command:
     return command
 
 
+def runner_option(command: Command) -> Command:
+    """`--runner`: processes of this machine, or containers of the Docker Engine."""
+    return click.option(
+        "--runner",
+        type=click.Choice(["process", "docker"]),
+        default="process",
+        show_default=True,
+        help="What jobs and endpoints run in; images for docker come from `sageyard images build`.",
+    )(command)
+
+
 def region_option(command: Command) -> Command:
     """`--region`, the AWS region that clients are told to use."""
     return click.option("--region", default=DEFAULT_REGION, show_default=True)(command)

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from sageyard import __version__
-from sageyard.cli.options import resolve_state_dir, server_options
+from sageyard.cli.options import resolve_state_dir, runner_option, server_options
 from sageyard.cli.server import ServerRecord, find_running, health, listens, log_path, remove_record, write_record
 from sageyard.settings import Settings
 
@@ -20,7 +20,7 @@ START_SECONDS = 60.0
 
 @click.command()
 @server_options
-@click.option("--runner", type=click.Choice(["process"]), default="process", show_default=True, help="What runs jobs.")
+@runner_option
 @click.option(
     "--quota",
     "quotas",
@@ -77,11 +77,14 @@ def _check_address(settings: Settings) -> None:
 
 def _serve(settings: Settings) -> None:
     from sageyard.app import serve
+    from sageyard.runners.base import StartError
 
     write_record(settings.state_dir, ServerRecord(os.getpid(), settings.endpoint_url))
     click.echo(f"Sageyard {__version__} at {settings.endpoint_url}, state in {settings.state_dir}; Ctrl-C stops it")
     try:
         serve(settings)
+    except StartError as error:
+        raise click.ClickException(str(error)) from error
     finally:
         remove_record(settings.state_dir, os.getpid())
 

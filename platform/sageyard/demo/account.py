@@ -42,12 +42,13 @@ def wait(describe: Callable[[], dict[str, Any]], status: str, seconds: float = 1
 class Account:
     """Starts `sageyard up` on a free port over a folder of its own; `close` stops it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, runner: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-m", "sageyard", "up", "--port", str(port), "--state-dir", str(folder / "state")]
+        command += ["--runner", runner]
         with (folder / "server.log").open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"PYTHONUNBUFFERED": "1"})
         session = boto3.Session("demo", "demo", region_name="us-east-1")

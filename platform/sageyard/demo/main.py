@@ -16,7 +16,7 @@ from sageyard.demo.loop import Loop, Outcome
 from sageyard.demo.report import html
 
 
-def run(report: Path, *, keep: bool = False) -> int:
+def run(report: Path, *, keep: bool = False, runner: str = "process") -> int:
     """Run the loop on a server of its own; 0 if the monitor named exactly the changed columns.
 
     Leaves nothing but the report; `keep` leaves the state directory, too.
@@ -24,7 +24,7 @@ def run(report: Path, *, keep: bool = False) -> int:
     console = Console()
     folder = Path(tempfile.mkdtemp(prefix="sageyard-demo-"))
     started = time.monotonic()
-    account = Account(folder)
+    account = Account(folder, runner)
 
     @contextmanager
     def step(title: str) -> Iterator[None]:

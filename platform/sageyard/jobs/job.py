@@ -92,7 +92,7 @@ class Job(ABC):
 
     async def _run(self) -> None:
         try:
-            self.services.runner.check(self.image_uri)
+            await asyncio.to_thread(self.services.runner.check, self.image_uri)
             async with self.services.slots.take(self.stopping, self.save_pending) as slot:
                 if slot is None or self.stopping.is_set():
                     self.save_stopped()

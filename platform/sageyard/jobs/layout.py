@@ -10,7 +10,6 @@ from sageyard.jobs.channels import input_mode
 
 Document = dict[str, Any]
 CONTAINER_ROOT = PurePosixPath("/opt/ml")
-NETWORK_INTERFACE = "lo0" if sys.platform == "darwin" else "lo"
 HOMOGENEOUS_GROUP = "homogeneousCluster"
 """The instance group's name where a request has none."""
 
@@ -53,8 +52,8 @@ def instance_groups(resource_config: Document) -> list[Document]:
     ]
 
 
-def write_training_files(root: Path, job: Document, host: str, groups: list[Document]) -> None:
-    """The folders and configuration files of one training host."""
+def write_training_files(root: Path, job: Document, host: str, groups: list[Document], interface: str) -> None:
+    """The folders and configuration files of one training host; `interface` is the network's."""
     for folder in ("input/data", "model", "output/data", "code", "checkpoints"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     config = root / "input" / "config"
@@ -73,7 +72,7 @@ def write_training_files(root: Path, job: Document, host: str, groups: list[Docu
             "current_group_name": group["instance_group_name"],
             "hosts": [name for each in groups for name in each["hosts"]],
             "instance_groups": groups,
-            "network_interface_name": NETWORK_INTERFACE,
+            "network_interface_name": interface,
         },
     )
 

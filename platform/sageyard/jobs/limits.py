@@ -1,4 +1,4 @@
-"""How much memory a job host may use: that of its instance type, and never more than this machine can give."""
+"""What a job host may use: the memory and the vCPUs of its instance type, never more than this machine can give."""
 
 import os
 import re
@@ -6,21 +6,65 @@ import re
 GIB = 1 << 30
 GIB_PER_CPU = {"c": 2, "m": 4, "t": 4, "r": 8}
 """First letter of the instance family -> memory per vCPU (aws.amazon.com/sagemaker/pricing)."""
-CPUS = {"medium": 1, "large": 2, "xlarge": 4}
+CPUS = {"large": 2, "xlarge": 4}
 MACHINE_SHARE = 0.9
 
 
-def instance_memory(instance_type: str) -> int | None:
-    """Bytes of an instance type of the c, m, r and t families (a t3.medium counts as one vCPU of 4 GiB); None for
-    others, whose memory follows no rule."""
-    match = re.fullmatch(r"ml\.([cmrt])\d\w*\.(?:(\d+)xlarge|(medium|large|xlarge))", instance_type)
+OTHERS = {
+    "ml.t2.medium": (2, 4),
+    "ml.t3.medium": (2, 4),
+    "ml.g4dn.xlarge": (4, 16),
+    "ml.g4dn.2xlarge": (8, 32),
+    "ml.g4dn.4xlarge": (16, 64),
+    "ml.g4dn.8xlarge": (32, 128),
+    "ml.g4dn.12xlarge": (48, 192),
+    "ml.g4dn.16xlarge": (64, 256),
+    "ml.g5.xlarge": (4, 16),
+    "ml.g5.2xlarge": (8, 32),
+    "ml.g5.4xlarge": (16, 64),
+    "ml.g5.8xlarge": (32, 128),
+    "ml.g5.12xlarge": (48, 192),
+    "ml.g5.16xlarge": (64, 256),
+    "ml.g5.24xlarge": (96, 384),
+    "ml.g5.48xlarge": (192, 768),
+    "ml.p2.xlarge": (4, 61),
+    "ml.p2.8xlarge": (32, 488),
+    "ml.p2.16xlarge": (64, 732),
+    "ml.p3.2xlarge": (8, 61),
+    "ml.p3.8xlarge": (32, 244),
+    "ml.p3.16xlarge": (64, 488),
+    "ml.p3dn.24xlarge": (96, 768),
+    "ml.p4d.24xlarge": (96, 1152),
+    "ml.p5.48xlarge": (192, 2048),
+}
+"""vCPUs and GiB of types that follow no rule (same page)."""
+
+
+def instance_size(instance_type: str) -> tuple[int, int] | None:
+    """vCPUs and GiB of an instance type; None of one that is not known here. The c, m, r and t families follow a
+    rule: ml.m5.xlarge is 4 vCPUs and 16 GiB."""
+    match = re.fullmatch(r"ml\.([cmrt])\d\w*\.(?:(\d+)xlarge|(large|xlarge))", instance_type)
     if match is None:
-        return None
+        return OTHERS.get(instance_type)
     family, times, size = match.groups()
-    return GIB_PER_CPU[family] * (4 * int(times) if times else CPUS[size]) * GIB
+    cpus = 4 * int(times) if times else CPUS[size]
+    return cpus, GIB_PER_CPU[family] * cpus
 
 
 def memory_limit(instance_type: str) -> int:
     """Bytes that one host of this instance type may use here."""
     machine = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * MACHINE_SHARE)
-    return min(machine, instance_memory(instance_type) or machine)
+    size = instance_size(instance_type)
+    return min(machine, size[1] * GIB) if size else machine
+
+
+def cpu_limit(instance_type: str) -> float:
+    """CPUs that one host of this instance type may use here."""
+    machine = os.cpu_count() or 1
+    size = instance_size(instance_type)
+    return float(min(machine, size[0]) if size else machine)
+
+
+def has_gpu(instance_type: str) -> bool:
+    """Whether an instance type is of the g or p families."""
+    return re.match(r"ml\.[gp]\d", instance_type) is not None

@@ -4,6 +4,7 @@ MetricDefinitions name regular expressions; capture group 1 of a match is the va
 value of each goes to FinalMetricDataList, all go to CloudWatch in `/aws/sagemaker/TrainingJobs`.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -54,6 +55,8 @@ class JobMetrics:
                     value = float(match.group(1 if pattern.groups else 0))
                 except (TypeError, ValueError):
                     continue  # the group took no part in the match, or is no number
+                if not math.isfinite(value):
+                    continue  # CloudWatch takes neither NaN nor infinity, and JSON has neither
                 self._final[name] = (value, milliseconds / 1000)
                 self._unpublished.append((name, value, milliseconds / 1000))
 

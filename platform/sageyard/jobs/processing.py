@@ -11,7 +11,7 @@ from sageyard.jobs.channels import check_processing_path, processing_source
 from sageyard.jobs.cluster import End, Outcome, run_cluster
 from sageyard.jobs.failure import JobFailedError, describe_exit
 from sageyard.jobs.job import Job, JobHooks, Services
-from sageyard.jobs.limits import memory_limit
+from sageyard.jobs.limits import cpu_limit, has_gpu, memory_limit
 from sageyard.jobs.log_stream import LogStream
 from sageyard.jobs.mirror import Mirror
 from sageyard.jobs.staging import NoObjectsError, place, resolve, share
@@ -156,7 +156,9 @@ class ProcessingJob(Job):
             hostname=host,
             hosts=layout.host_addresses(self.hosts, slot),
             memory=memory_limit(self.resources["InstanceType"]),
-            network=not (isolated and len(self.hosts) == 1),
+            cpus=cpu_limit(self.resources["InstanceType"]),
+            gpus=has_gpu(self.resources["InstanceType"]),
+            network=not isolated,
         )
 
     def _publish_metrics(self) -> None:
@@ -211,8 +213,27 @@ class ProcessingJobHooks(JobHooks):
         return {
             "StoppingCondition": {"MaxRuntimeInSeconds": DEFAULT_SECONDS},
             **request,
+            "ProcessingResources": {"ClusterConfig": _cluster(request["ProcessingResources"]["ClusterConfig"])},
             "ProcessingJobStatus": "InProgress",
         }
+
+
+def _cluster(config: Document) -> Document:
+    """With the count that the API reference takes for granted, and with the first of the preferred instance types:
+    it always has capacity here."""
+    preferences = config.get("InstancePreferences")
+    if ("InstanceType" in config) == bool(preferences):
+        raise ValidationError("ProcessingResources.ClusterConfig needs either InstanceType or InstancePreferences")
+    if not preferences:
+        return {"InstanceCount": 1, **config}
+    counts = [preference["InstanceCount"] for preference in preferences if "InstanceCount" in preference]
+    if len(counts) + len(preferences) * ("InstanceCount" in config) != len(preferences):
+        raise ValidationError(
+            "ProcessingResources.ClusterConfig needs InstanceCount either once or in every item of InstancePreferences"
+        )
+    count = config.get("InstanceCount") or counts[0]
+    selected = {"SelectedInstanceType": preferences[0]["InstanceType"], "SelectedInstanceCount": count}
+    return {**config, **selected, "InstanceCount": count}
 
 
 def _s3_outputs(request: Document) -> list[Document]:

@@ -13,7 +13,7 @@ from sageyard.jobs.channels import training_source
 from sageyard.jobs.cluster import End, Outcome, run_cluster
 from sageyard.jobs.failure import JobFailedError, describe_exit
 from sageyard.jobs.job import Job, JobHooks, Services
-from sageyard.jobs.limits import memory_limit
+from sageyard.jobs.limits import cpu_limit, has_gpu, memory_limit
 from sageyard.jobs.log_stream import LogStream
 from sageyard.jobs.metrics import JobMetrics, built_in_definitions
 from sageyard.jobs.mirror import Mirror
@@ -110,7 +110,7 @@ class TrainingJob(Job):
         checkpoints = self._checkpoint_objects()
         for number, host in enumerate(self.hosts):
             root = self.host_root(host)
-            layout.write_training_files(root, request, host, self.groups)
+            layout.write_training_files(root, request, host, self.groups, self.services.runner.network_interface)
             for name, source, found in channels:
                 place(
                     objects,
@@ -157,7 +157,6 @@ class TrainingJob(Job):
         entrypoint = self.algorithm.get("ContainerEntrypoint")
         arguments = self.algorithm.get("ContainerArguments")
         group = next(group for group in self.groups if host in group["hosts"])
-        isolated = self.request.get("EnableNetworkIsolation", False) and len(self.hosts) == 1
         return RunRequest(
             name=self.run_name(host),
             image_uri=self.image_uri,
@@ -168,7 +167,9 @@ class TrainingJob(Job):
             hostname=host,
             hosts=layout.host_addresses(self.hosts, slot),
             memory=memory_limit(group["instance_type"]),
-            network=not isolated,
+            cpus=cpu_limit(group["instance_type"]),
+            gpus=has_gpu(group["instance_type"]),
+            network=not self.request.get("EnableNetworkIsolation", False),
         )
 
     async def _publish_metrics(self) -> None:

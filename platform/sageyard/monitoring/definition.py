@@ -8,15 +8,27 @@ from sageyard.errors import AwsError, ValidationError
 from sageyard.resources.spec import Api, Document
 
 DATA_QUALITY = "DataQuality"
+MODEL_QUALITY = "ModelQuality"
+ANALYSED = (DATA_QUALITY, MODEL_QUALITY)
+"""The monitoring types whose executions run; the others fail and say so."""
 
 
 class ExecutionError(Exception):
-    """Why an execution failed without a report; the message becomes its FailureReason."""
+    """Why an execution ended without a report; the message becomes its FailureReason."""
+
+    def __init__(self, reason: str, status: str = "Failed") -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 def monitoring_type(config: Document) -> str:
     """The type of a MonitoringScheduleConfig: an inline definition that names none is data quality."""
     return str(config.get("MonitoringType", DATA_QUALITY))
+
+
+def job_prefix(kind: str) -> str:
+    """How the names of a monitoring type's executions, which are those of their analysis jobs, begin."""
+    return "model-quality-monitoring" if kind == MODEL_QUALITY else "model-monitoring"
 
 
 async def resolve(config: Document, api: Api, region: str) -> Document:

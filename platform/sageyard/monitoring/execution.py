@@ -1,4 +1,5 @@
-"""Executions of monitoring schedules: each is one processing job, followed to its end.
+"""Executions of monitoring schedules: each is one processing job, followed to its end; a model quality execution has
+another one before it, which merges captured data with ground truth.
 
 The container's line in /opt/ml/output/message, which is the job's ExitMessage, decides the status of an execution
 whose job completed: `Completed: …` or `CompletedWithViolations: …`. An execution without data has no processing job,
@@ -6,13 +7,23 @@ as on AWS.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from sageyard.cloud import Cloud
 from sageyard.errors import AwsError
-from sageyard.monitoring.captures import captures_of, filled_folders
-from sageyard.monitoring.definition import DATA_QUALITY, ExecutionError, endpoint_input, monitoring_type, resolve
+from sageyard.monitoring.captures import Captures, GroundTruth, captures_of, filled_folders
+from sageyard.monitoring.definition import (
+    ANALYSED,
+    MODEL_QUALITY,
+    ExecutionError,
+    endpoint_input,
+    monitoring_type,
+    resolve,
+)
+from sageyard.monitoring.merge import ground_truth_uri, merge_job, merge_name, merged_uri, seconds_left
 from sageyard.monitoring.processing import baseline_uris, processing_job, report_uri
 from sageyard.monitoring.timetable import daily
 from sageyard.monitoring.window import Window, analysis_window
@@ -32,7 +43,9 @@ Flush = Callable[[str, str], Awaitable[None]]
 class MonitoringExecutionHooks(Hooks):
     """Runs executions; those of one schedule one after the other, in the order in which they were added.
 
-    An execution and its processing job have the same name, which makes a restart safe: the job is there or it is not.
+    An execution and its processing job have the same name, and its merge job one that follows from it, which makes a
+    restart safe: the job is there or it is not. ProcessingJobArn is the analysis job's, the merge job's only where that
+    was the end of it: SageMaker's SDK takes it for the report.
     """
 
     def __init__(self, engine: Engine, cloud: Cloud, api: Callable[[], Api], flush: Flush | None) -> None:
@@ -90,9 +103,10 @@ class MonitoringExecutionHooks(Hooks):
         for row in self.engine.store.select(Selection(KIND, region, parent=schedule, limit=-1)):
             if (resource := self.engine.resource(KIND, region, row.name)) is not None:
                 resource.remove()
-            if row.status not in self.engine.specs[KIND].settled and "ProcessingJobArn" in row.document:
-                with suppress(AwsError):  # it has ended in the meantime
-                    await self.api().call("StopProcessingJob", {"ProcessingJobName": row.name}, region=region)
+            for job in (row.name, merge_name(row.name, MODEL_QUALITY)):
+                if row.status not in self.engine.specs[KIND].settled and self._job(row, job) is not None:
+                    with suppress(AwsError):  # it has ended in the meantime
+                        await self.api().call("StopProcessingJob", {"ProcessingJobName": job}, region=region)
         self._turns.pop((region, schedule), None)
 
     async def run(self, resource: Resource, *, recovered: bool = False) -> None:
@@ -103,12 +117,15 @@ class MonitoringExecutionHooks(Hooks):
             if not resource.exists:
                 return
             try:
-                if self._job(resource) is None:
+                if self._job(resource, resource.name) is None:
                     await self._start(resource, schedule)
-                await self._follow(resource)
-            except (ExecutionError, AwsError) as error:
+                ended = await self._follow(resource)
                 if resource.exists:
-                    resource.save(status="Failed", FailureReason=str(error)[:MAX_REASON])
+                    resource.save(status=outcome(ended), FailureReason=ended.get("FailureReason"))
+            except (ExecutionError, AwsError) as error:
+                status = error.status if isinstance(error, ExecutionError) else "Failed"
+                if resource.exists:
+                    resource.save(status=status, FailureReason=str(error)[:MAX_REASON])
 
     async def _start(self, resource: Resource, schedule_name: str) -> None:
         """Create the processing job; what keeps it from being created raises ExecutionError or AwsError."""
@@ -117,8 +134,8 @@ class MonitoringExecutionHooks(Hooks):
         if schedule is None:
             raise ExecutionError(f"Monitoring schedule {schedule_name} is gone.")
         config = schedule.document["MonitoringScheduleConfig"]
-        if (kind := monitoring_type(config)) != DATA_QUALITY:
-            raise ExecutionError(f"MonitoringType {kind} is not analysed yet: Sageyard runs {DATA_QUALITY} only.")
+        if (kind := monitoring_type(config)) not in ANALYSED:
+            raise ExecutionError(f"MonitoringType {kind} is not analysed yet: Sageyard runs {' and '.join(ANALYSED)}.")
         definition = await resolve(config, api, region)
         data = endpoint_input(definition)
         if "Window" in execution:
@@ -131,6 +148,14 @@ class MonitoringExecutionHooks(Hooks):
         if self.flush is not None:
             await self.flush(region, captures.endpoint)
         folders = await filled_folders(captures, self.cloud.objects, window)
+        constraints, statistics = await baseline_uris(definition, api, region)
+        merged = None
+        if kind == MODEL_QUALITY:
+            definition = definition | await self._merge(resource, definition, captures, folders, window)
+            merged, statistics = merged_uri(definition), None
+            folders = await filled_folders(replace(captures, uri=merged), self.cloud.objects, window)
+        if not resource.exists:
+            return
         on_demand = resource.name if "Window" in execution else ""
         request = processing_job(
             resource.name,
@@ -138,31 +163,67 @@ class MonitoringExecutionHooks(Hooks):
             definition,
             captures,
             folders,
-            await baseline_uris(definition, api, region),
+            (constraints, statistics),
             window,
             report_uri(definition, schedule_name, execution["ScheduledTime"], on_demand),
+            merged,
         )
-        await api.call("CreateProcessingJob", request, region=region)
-        if (job := self.engine.resource(JOB, region, resource.name)) is not None:
+        await self._create(resource, request)
+
+    async def _merge(
+        self, resource: Resource, definition: Document, captures: Captures, folders: list[str], window: Window
+    ) -> Document:
+        """Run the merge job to its end; answers the StoppingCondition that it leaves to the analysis.
+
+        The labels are those collected from the window's start to now: none is older than its prediction.
+        """
+        name = merge_name(resource.name, MODEL_QUALITY)
+        if self._job(resource, name) is None:
+            if (uri := ground_truth_uri(definition)) is None:
+                raise ExecutionError(
+                    "The job definition names no ground truth: make one with CreateModelQualityJobDefinition, whose "
+                    "ModelQualityJobInput has a GroundTruthS3Input."
+                )
+            collected = Window(window.start, max(window.end, math.ceil(self.engine.clock.now())))
+            hours = await filled_folders(GroundTruth(uri), self.cloud.objects, collected)
+            await self._create(resource, merge_job(name, definition, captures, folders, uri, hours, window))
+        if resource.exists:
+            resource.save(status="InProgress")
+        ended = await self._ended(resource, name)
+        if ended["ProcessingJobStatus"] != "Completed":
+            if resource.exists:
+                resource.save(ProcessingJobArn=ended["ProcessingJobArn"])
+            reason = ended.get("FailureReason") or f"The ground truth merge, processing job {name}, was stopped."
+            raise ExecutionError(reason, ended["ProcessingJobStatus"])
+        return {"StoppingCondition": {"MaxRuntimeInSeconds": seconds_left(definition, ended)}}
+
+    async def _create(self, resource: Resource, request: Document) -> None:
+        await self.api().call("CreateProcessingJob", request, region=resource.region)
+        schedule = self.engine.store.get(
+            "MonitoringSchedule", resource.region, resource.document["MonitoringScheduleName"]
+        )
+        job = self.engine.resource(JOB, resource.region, request["ProcessingJobName"])
+        if schedule is not None and job is not None:
             job.save(MonitoringScheduleArn=schedule.arn)
 
-    async def _follow(self, resource: Resource) -> None:
-        """Wait for the end of the processing job and take over its outcome."""
-        job = self._job(resource)
+    async def _follow(self, resource: Resource) -> Document:
+        """Wait for the end of the analysis job; answers its description."""
+        job = self._job(resource, resource.name)
         if job is not None and resource.exists:
             resource.save(status="InProgress", ProcessingJobArn=job.arn)
+        return await self._ended(resource, resource.name)
+
+    async def _ended(self, resource: Resource, name: str) -> Document:
+        job = self._job(resource, name)
         while job is not None and job.status not in self.engine.specs[JOB].settled:
             await self.engine.wait_for_change(job, PATIENCE)
-            job = self._job(resource)
+            job = self._job(resource, name)
         if job is None:
-            raise ExecutionError(f"Processing job {resource.name} was deleted before it ended.")
-        request = {"ProcessingJobName": resource.name}
-        ended = await self.api().call("DescribeProcessingJob", request, region=resource.region)
-        if resource.exists:
-            resource.save(status=outcome(ended), FailureReason=ended.get("FailureReason"))
+            raise ExecutionError(f"Processing job {name} was deleted before it ended.")
+        return await self.api().call("DescribeProcessingJob", {"ProcessingJobName": name}, region=resource.region)
 
-    def _job(self, resource: Resource) -> Row | None:
-        return self.engine.store.get(JOB, resource.region, resource.name)
+    def _job(self, resource: Resource | Row, name: str) -> Row | None:
+        return self.engine.store.get(JOB, resource.region, name)
 
 
 def outcome(job: Document) -> str:

@@ -15,6 +15,7 @@ from sageyard.resources.spec import Api, Document
 
 MAX_INPUTS = 10
 DATASET_FORMAT = {"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}}
+MERGED_FORMAT = {"sagemakerMergeJson": {"captureIndexNames": ["endpointOutput"]}}
 
 
 async def baseline_uris(definition: Document, api: Api, region: str) -> tuple[str | None, str | None]:
@@ -51,8 +52,10 @@ def processing_job(
     baseline: tuple[str | None, str | None],
     window: Window,
     report: str,
+    merged: str | None = None,
 ) -> Document:
-    """The CreateProcessingJob request of an execution that reads `folders` of the captured data."""
+    """The CreateProcessingJob request of an analysis of `folders`: of the captured data, or, for model quality, of what
+    its merge job has written to `merged`, an S3 URI."""
     data = endpoint_input(definition)
     output = definition["MonitoringOutputConfig"]["MonitoringOutputs"][0]["S3Output"]
     application = definition["MonitoringAppSpecification"]
@@ -68,19 +71,18 @@ def processing_job(
     given = [(input_name, variable, uri, path) for input_name, variable, uri, path in files if uri]
     local = data["LocalPath"].rstrip("/")
     inputs = [
-        _input(
+        job_input(
             f"endpoint_input_{number}",
-            f"{captures.uri}/{folder}",
+            f"{merged or captures.uri}/{folder}",
             f"{local}/{folder}",
-            S3InputMode=data.get("S3InputMode", "File"),
-            S3DataDistributionType=data.get("S3DataDistributionType", "FullyReplicated"),
+            **input_modes(data),
         )
         for number, folder in enumerate(gathered(folders, MAX_INPUTS - len(given)), 1)
     ]
     environment = {
         "publish_cloudwatch_metrics": "Disabled",
         **definition.get("Environment", {}),
-        "dataset_format": json.dumps(DATASET_FORMAT, separators=(",", ":")),
+        "dataset_format": json.dumps(MERGED_FORMAT if merged else DATASET_FORMAT, separators=(",", ":")),
         "dataset_source": local,
         "output_path": output["LocalPath"],
         "start_time": iso(window.start),
@@ -90,6 +92,7 @@ def processing_job(
         "sagemaker_monitoring_schedule_name": schedule,
         "sagemaker_endpoint_datacapture_prefix": captures.uri,
         **{variable: f"{path}/{uri.rpartition('/')[2]}" for _, variable, uri, path in given},
+        **(quality_variables(data, application) if merged else {}),
     }
     output_config = {
         "Outputs": [
@@ -106,7 +109,7 @@ def processing_job(
     }
     return {
         "ProcessingJobName": name,
-        "ProcessingInputs": inputs + [_input(input_name, uri, path) for input_name, _, uri, path in given],
+        "ProcessingInputs": inputs + [job_input(input_name, uri, path) for input_name, _, uri, path in given],
         "ProcessingOutputConfig": output_config,
         "ProcessingResources": definition["MonitoringResources"],
         "StoppingCondition": definition.get("StoppingCondition"),
@@ -119,7 +122,8 @@ def processing_job(
     }
 
 
-def _input(name: str, uri: str, path: str, **members: Any) -> Document:
+def job_input(name: str, uri: str, path: str, **members: Any) -> Document:
+    """One ProcessingInput from an S3 URI to a path in the container."""
     return {
         "InputName": name,
         "S3Input": {
@@ -132,3 +136,24 @@ def _input(name: str, uri: str, path: str, **members: Any) -> Document:
             **members,
         },
     }
+
+
+def input_modes(data: Document) -> Document:
+    """How an EndpointInput wants to be read, with the API's defaults."""
+    return {
+        "S3InputMode": data.get("S3InputMode", "File"),
+        "S3DataDistributionType": data.get("S3DataDistributionType", "FullyReplicated"),
+    }
+
+
+def quality_variables(data: Document, application: Document) -> Document:
+    """What a model quality analysis has besides; the analyser refuses what is missing."""
+    threshold = data.get("ProbabilityThresholdAttribute")
+    found = {
+        "analysis_type": "MODEL_QUALITY",
+        "problem_type": application.get("ProblemType"),
+        "inference_attribute": data.get("InferenceAttribute"),
+        "probability_attribute": data.get("ProbabilityAttribute"),
+        "probability_threshold_attribute": None if threshold is None else str(threshold),
+    }
+    return {name: value for name, value in found.items() if value is not None}

@@ -6,7 +6,15 @@ from collections.abc import Callable
 from sageyard.clock import Clock, utc
 from sageyard.cloud import Cloud
 from sageyard.errors import AwsError, ValidationError
-from sageyard.monitoring.definition import DATA_QUALITY, check_endpoint, endpoint_input, monitoring_type, resolve
+from sageyard.monitoring.definition import (
+    ANALYSED,
+    DATA_QUALITY,
+    check_endpoint,
+    endpoint_input,
+    job_prefix,
+    monitoring_type,
+    resolve,
+)
 from sageyard.monitoring.execution import Flush, MonitoringExecutionHooks
 from sageyard.monitoring.ticker import SCHEDULE, Ticker
 from sageyard.monitoring.timetable import NOW, crontab, daily, next_time
@@ -72,7 +80,7 @@ class MonitoringScheduleHooks(Hooks):
 
     async def run_now(self, name: str, region: str, start: float | None = None, end: float | None = None) -> str:
         """Add an execution of a schedule now, whatever its timetable and status; answers the execution's name, which
-        is its processing job's.
+        is its analysis job's.
 
         It analyses what was captured from `start` to before `end`, epoch seconds; by default the last 60 minutes,
         this second included. The job gets the folders of the hours that the window touches, the current one among
@@ -87,7 +95,8 @@ class MonitoringScheduleHooks(Hooks):
         )
         if window.start >= window.end:
             raise ValidationError(f"The window {window} is empty: the start must lie before the end.")
-        execution = f"model-monitoring-{utc(now):%Y%m%d%H%M}-{uuid.uuid4().hex[:24]}"
+        prefix = job_prefix(row.document["MonitoringType"])
+        execution = f"{prefix}-{utc(now):%Y%m%d%H%M}-{uuid.uuid4().hex[:24]}"
         self.executions.add(row, execution, now, window)
         return execution
 
@@ -117,7 +126,7 @@ class MonitoringScheduleHooks(Hooks):
         self._check_timing(config.get("ScheduleConfig", {}), data, context.now)
         if data:
             await check_endpoint(data["EndpointName"], context.api, context.region)
-        elif kind == DATA_QUALITY:
+        elif kind in ANALYSED:
             raise ValidationError(
                 "BatchTransformInput is not analysed yet: schedules of Sageyard read an endpoint's captured data. Give "
                 "the job definition an EndpointInput."

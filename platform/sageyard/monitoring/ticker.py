@@ -6,6 +6,7 @@ import hashlib
 import logging
 
 from sageyard.clock import Clock, utc
+from sageyard.monitoring.definition import job_prefix
 from sageyard.monitoring.execution import MonitoringExecutionHooks
 from sageyard.monitoring.timetable import NOW, daily, due_times, next_time
 from sageyard.resources.engine import Engine
@@ -77,9 +78,9 @@ class Ticker:
 
 
 def execution_name(schedule: Row, scheduled: float) -> str:
-    """`model-monitoring-YYYYMMDDHHMM-<24 hex digits>`, the same whenever it is asked for."""
+    """`<type's prefix>-YYYYMMDDHHMM-<24 hex digits>`, the same whenever it is asked for."""
     digest = hashlib.sha256(f"{schedule.arn}|{schedule.created}|{scheduled}".encode()).hexdigest()[:24]
-    return f"model-monitoring-{utc(scheduled):%Y%m%d%H%M}-{digest}"
+    return f"{job_prefix(schedule.document['MonitoringType'])}-{utc(scheduled):%Y%m%d%H%M}-{digest}"
 
 
 def _expression(document: dict[str, object], created: float) -> str:

@@ -17,7 +17,15 @@ from sageyard.pipelines.expressions import ExpressionError, evaluate
 from sageyard.pipelines.retries import delay
 from sageyard.pipelines.scope import Scope
 from sageyard.pipelines.steps import STEP_TYPES
-from sageyard.pipelines.steps.base import PATIENCE, Iteration, StepFailedError, StepRun, StepStoppedError, StepType
+from sageyard.pipelines.steps.base import (
+    INTERNAL_ERROR,
+    PATIENCE,
+    Iteration,
+    StepFailedError,
+    StepRun,
+    StepStoppedError,
+    StepType,
+)
 from sageyard.resources.engine import Engine
 from sageyard.resources.resource import StoredResource
 from sageyard.resources.spec import Api, Document, Resource
@@ -29,6 +37,7 @@ FAILED = "Step failure: One or multiple steps failed."
 MOST_AT_ONCE = 50
 OUTCOMES = {"Succeeded": "Completed", "Failed": "Failed", "Stopped": "Stopped"}
 """What a Trigger calls the status of an ended step."""
+LONGEST_REASON = 1024
 TICK = 0.05  # seconds between looks at the clock, which may be moved, while waiting for a retry
 
 
@@ -47,6 +56,7 @@ class Executor:
         self.properties: dict[str, Document] = {}
         self._order = definition.order()
         self._runs: dict[str, tuple[StepType, StepRun]] = {}
+        self._told_to_stop: set[str] = set()
         self._experiment: Document | None = None
 
     # -- the loop -------------------------------------------------------------------------------------------------
@@ -56,19 +66,19 @@ class Executor:
         self._take_over()
         if self.execution.status == "Stopping":
             self.stopped.set()
-        limit = self.document.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps", MOST_AT_ONCE)
         running: dict[str, asyncio.Task[None]] = {}
         stop = asyncio.create_task(self.stopped.wait())
         try:
             while True:
                 for step in self._due(set(running)):
-                    if len(running) < limit:
+                    if len(running) < self._most_at_once():
                         running[step.name] = asyncio.create_task(self._perform(step, step.name, self._scope()))
                 if not running:
                     break
                 done, _ = await asyncio.wait([*running.values(), stop], return_when=asyncio.FIRST_COMPLETED)
                 if stop in done:
-                    await self._stop_steps()
+                    for name in list(self._runs):
+                        await self._stop_step(name)
                     await asyncio.wait(running.values())
                 for name in [name for name, task in running.items() if task.done()]:
                     running.pop(name).result()
@@ -87,10 +97,21 @@ class Executor:
                 if row.status == "Succeeded":
                     self.properties[name] = row.private.get("properties", {})
 
+    def _most_at_once(self) -> int:
+        """Read again each time: UpdatePipelineExecution may change it."""
+        limits = self.execution.document.get("ParallelismConfiguration", {})
+        most: int = limits.get("MaxParallelExecutionSteps", MOST_AT_ONCE)
+        return most
+
     def _due(self, running: set[str]) -> list[Step]:
-        """Steps to start now. After a failure that no step was to follow, and after a stop, none is."""
+        """Steps to take up now: those that a server before this one had begun, and those whose turn it is. After a
+        failure that no step was to follow, and after a stop, it is nobody's turn."""
         if self.stopped.is_set() or self._unhandled():
-            return []
+            return [
+                self.definition.steps[name]
+                for name, status in self.statuses.items()
+                if status not in OUTCOMES and name not in running
+            ]
         states: dict[str, str] = {}
         for name in self._order:
             states[name] = self._state(self.definition.steps[name], states)
@@ -132,16 +153,18 @@ class Executor:
 
     async def _perform(self, step: Step, name: str, scope: Scope, iteration: Document | None = None) -> None:
         """Run a step to its end, which its row then shows; `name` is a child's own in a ForEach."""
-        row = self._row(name) or self._begin(step, name, iteration)
+        row, interrupted = self._row(name), True
+        if row is None:
+            row, interrupted = self._begin(step, name, iteration), False
         if row.status in OUTCOMES:
             return
         try:
-            properties = await self._attempts(step, name, row, scope)
+            properties = await self._attempts(step, name, row, scope, interrupted=interrupted)
             row.save(status="Succeeded", private={"properties": properties}, EndTime=self.clock.now())
             if iteration is None:
                 self.properties[name] = properties
         except StepFailedError as error:
-            row.save(status="Failed", FailureReason=error.reason, EndTime=self.clock.now())
+            row.save(status="Failed", FailureReason=error.reason[:LONGEST_REASON], EndTime=self.clock.now())
         except StepStoppedError:
             row.save(status="Stopped", EndTime=self.clock.now())
         finally:
@@ -167,7 +190,11 @@ class Executor:
             document={key: value for key, value in document.items() if value is not None},
         )
 
-    async def _attempts(self, step: Step, name: str, row: StoredResource, scope: Scope) -> Document:
+    async def _attempts(
+        self, step: Step, name: str, row: StoredResource, scope: Scope, *, interrupted: bool
+    ) -> Document:
+        """`interrupted`: a server before this one had begun the step. If its job ended with that server, the step
+        begins again at once: that was no failure of the pipeline's."""
         while True:
             attempt = row.document["AttemptCount"]
             try:
@@ -175,6 +202,8 @@ class Executor:
             except StepFailedError as error:
                 elapsed = self.clock.now() - row.document["StartTime"]
                 wait = delay(step.document.get("RetryPolicies") or [], error.types, attempt, elapsed)
+                if interrupted and INTERNAL_ERROR in error.types:
+                    wait, interrupted = 0.0, False
                 if wait is None:
                     raise
                 if not await self._pause(wait):
@@ -206,8 +235,12 @@ class Executor:
         kind = STEP_TYPES[step.type]
         self._runs[name] = (kind, run)
         if not row.private.get("begun"):
+            if self.stopped.is_set():
+                raise StepStoppedError
             await kind.start(run)
             row.save(status="Executing" if row.status == "Starting" else None, private={"begun": True})
+        if self.stopped.is_set():  # while it began, or before a server that is no more could tell it
+            await self._stop_step(name)
         return await kind.finish(run)
 
     async def _step_run(
@@ -260,7 +293,7 @@ class Executor:
                 name = f"{child.name}-{index}"
                 context = {"ParentStepName": step.name, "Index": index, "Item": str(item)}
                 async with free:
-                    if not self.stopped.is_set():
+                    if not self.stopped.is_set() or self._row(name) is not None:
                         await self._perform(child, name, scope.inside(item, properties), context)
                 row = self._row(name)
                 statuses[child.name] = row.status if row else "Stopped"
@@ -325,13 +358,15 @@ class Executor:
         properties: Document = row.private.get("properties", {})
         return properties
 
-    async def _stop_steps(self) -> None:
-        for name, (kind, run) in list(self._runs.items()):
-            row = self._row(name)
-            if row is not None and row.status not in OUTCOMES:
-                row.save(status="Stopping")
-                if row.private.get("begun"):
-                    await kind.stop(run)
+    async def _stop_step(self, name: str) -> None:
+        """Tell a running step once; one that is only about to begin sees for itself."""
+        row = self._row(name)
+        if row is None or row.status in OUTCOMES or not row.private.get("begun") or name in self._told_to_stop:
+            return
+        self._told_to_stop.add(name)
+        row.save(status="Stopping")
+        kind, run = self._runs[name]
+        await kind.stop(run)
 
     def _row(self, name: str) -> StoredResource | None:
         return self.engine.resource(STEP, self.execution.region, f"{self.execution.name}/{name}")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 PART = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
-KEYS = ("OutputName", "ChannelName", "InputName", "Name", "VariantName", "Key")
+KEYS = ("OutputName", "ChannelName", "InputName", "Name", "VariantName", "MetricName", "Key")
 """Members by which a property path picks an entry out of a list: `Outputs['train']`."""
 READS_FILE = "Std:JsonGet"
 

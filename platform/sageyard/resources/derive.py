@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from sageyard.resources.spec import Reference, ResourceSpec
+from sageyard.resources.wording import WORDING
 from sageyard.wire.model import ServiceModel, Shape
 
 SUCCESS = ("InService", "Completed", "Active", "Created", "Available", "ACTIVE", "COMPLETED", "CREATED", "Scheduled",
@@ -59,7 +60,8 @@ def _related(model: ServiceModel, spec: ResourceSpec, owners: Mapping[str, str])
         and owners[member] != spec.kind
         and (spec.kind, path) not in NO_REFERENCES
     )
-    return replace(spec, references=references, parent_member=parent, parent_kind=owners.get(parent, ""))
+    worded = replace(spec, **WORDING.get(spec.kind, {}))
+    return replace(worded, references=references, parent_member=parent, parent_kind=owners.get(parent, ""))
 
 
 def _members(model: ServiceModel, shape: Shape) -> Iterator[tuple[str, str]]:
@@ -74,7 +76,7 @@ def _members(model: ServiceModel, shape: Shape) -> Iterator[tuple[str, str]]:
 
 def _spec(model: ServiceModel, kind: str) -> ResourceSpec:
     create, describe = model.input_shape(f"Create{kind}"), model.input_shape(f"Describe{kind}")
-    answer = model.output_shape(f"Describe{kind}")
+    answer, wrapped = _answer(model, kind)
     identity = tuple(describe.get("required", ()))
     errors = model.errors(f"Describe{kind}")
     conflicts = model.errors(f"Create{kind}")
@@ -92,8 +94,9 @@ def _spec(model: ServiceModel, kind: str) -> ResourceSpec:
         identity=identity,
         generated=tuple(name for name in identity if name not in create.get("required", ())),
         arn_member=arns[0] if arns else f"{kind}Arn",
-        arn_noun=words(kind),
+        arn_noun=_arn_noun(model, kind, arns),
         noun=words(kind).replace("-", " "),
+        wrapped=wrapped,
         status_member=status_member,
         statuses=frozenset(statuses),
         initial_status=named("Creating", "InProgress", "Pending", "CREATING", "INPROGRESS", "PENDING") or succeeded,
@@ -107,6 +110,27 @@ def _spec(model: ServiceModel, kind: str) -> ResourceSpec:
         exists_code=exists_code or "ValidationException",
         token_member=next((name for name in TOKENS if name in create.get("members", {})), None),
     )
+
+
+def _arn_noun(model: ServiceModel, kind: str, arns: list[str]) -> str:
+    """What the pattern of the type's ARN says: an AutoMLJob is an `automl-job`, a Trial an `experiment-trial`."""
+    for shape in filter(None, (model.member(model.output_shape(f"Create{kind}"), name) for name in arns)):
+        if found := re.search(r":([a-z]+(?:-[a-z]+)*)\\?/", shape.get("pattern", "")):
+            return found[1]
+    return words(kind)
+
+
+def _answer(model: ServiceModel, kind: str) -> tuple[Shape, str]:
+    """What shows a resource: Describe's output, or the structure in it that is all of it or has the identity."""
+    output = model.output_shape(f"Describe{kind}")
+    identity = model.input_shape(f"Describe{kind}").get("required", ())
+    for name, member in output.get("members", {}).items():
+        inner = model.shapes[member["shape"]]
+        if len(output["members"]) == 1 and inner["type"] == "structure":
+            return inner, name
+        if identity and all(one in inner.get("members", {}) and one not in output["members"] for one in identity):
+            return inner, name
+    return output, ""
 
 
 def _status(model: ServiceModel, kind: str, answer: Shape) -> tuple[str | None, list[str]]:

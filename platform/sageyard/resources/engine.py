@@ -10,11 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from sageyard.clock import Clock
-from sageyard.errors import AwsError, ValidationError
+from sageyard.errors import AwsError, ConflictError, ValidationError
 from sageyard.resources.query import Page, selection
 from sageyard.resources.quotas import Quotas
 from sageyard.resources.resource import StoredResource
-from sageyard.resources.spec import Context, Document, ResourceSpec
+from sageyard.resources.spec import Context, Document, Hooks, ResourceSpec, lowered
+from sageyard.resources.tag_rules import check_tags
 from sageyard.store.client_tokens import ClientTokens
 from sageyard.store.resources import Resources, Row, Selection
 
@@ -59,6 +60,7 @@ class Engine:
             request.setdefault(member, spec.hooks.identify(request) or random)
         identity = [str(request[member]) for member in spec.identity]
         arn = self.arn(spec, context.region, identity)
+        check_tags(arn, (), tags)
         if self.store.has_arn(arn, spec.kind):  # names that differ only in case have one ARN
             raise self._exists(spec, identity, arn)
         parent = self._parent(spec, request, context.region)
@@ -72,14 +74,16 @@ class Engine:
         if spec.status_member in document:
             status = str(document.pop(spec.status_member))  # an Action's status is its creator's to say
         row = Row(spec.kind, context.region, "/".join(identity), arn, status, now, now, document, {}, parent)
-        if (made := self._made_before(spec, asked, context.region)) is not None:  # while `prepare` waited
-            return made
-        if self.store.has_arn(arn, spec.kind):
-            raise self._exists(spec, identity, arn)
+        if type(spec.hooks).prepare is not Hooks.prepare:  # another request may have come first while it waited
+            if (made := self._made_before(spec, asked, context.region)) is not None:
+                return made
+            if self.store.has_arn(arn, spec.kind):
+                raise self._exists(spec, identity, arn)
         with self.store.database.transaction():
             row = self.store.insert(row, [(tag["Key"], tag["Value"]) for tag in tags])
             if token := asked.get(spec.token_member or ""):
                 self.tokens.add(spec.kind, context.region, token, row.id, _text(asked))
+            spec.hooks.created(StoredResource(self, row))
         self.changed(None, row)
         self._start(spec, row, recovered=False)
         return self.document(row)
@@ -154,21 +158,19 @@ class Engine:
         """The row that a request names, by name or ARN; raises the type's own not-found error."""
         identity = [str(request.get(member, "")) for member in spec.identity]
         last = identity[-1]
-        row = (
-            self.store.by_arn(last, spec.kind)
-            if last.startswith("arn:")
-            else self.store.get(spec.kind, region, "/".join(identity))
-        )
+        arn = last if last.startswith("arn:") else self.arn(spec, region, identity)
+        row = None if last is arn else self.store.get(spec.kind, region, "/".join(identity))
+        row = row or self.store.by_arn(arn, spec.kind)  # SDKs take names from ARNs, which are in lower case
         if row is None or row.region != region:
-            arn = last if last.startswith("arn:") else self.arn(spec, region, identity)
-            raise AwsError(spec.not_found.format(noun=spec.noun, arn=arn, name=last), code=spec.not_found_code)
+            asked = last if last is arn else self.arn(replace(spec, arn_path=lowered), region, identity)
+            raise AwsError(spec.not_found.format(noun=spec.noun, arn=asked, name=last), code=spec.not_found_code)
         return row
 
     # -- what hooks and listeners call ----------------------------------------------------------------------------
 
     def arn(self, spec: ResourceSpec, region: str, identity: list[str]) -> str:
-        """AWS writes names in SageMaker ARNs in lower case."""
-        return f"arn:aws:sagemaker:{region}:{self.account_id}:{spec.arn_noun}/{'/'.join(identity).lower()}"
+        """The ARN of a resource, whether it exists or not."""
+        return f"arn:aws:sagemaker:{region}:{self.account_id}:{spec.arn_noun}/{spec.arn_path(identity)}"
 
     def document(self, row: Row) -> Document:
         """A row as one document; columns are the truth about identity, status and times."""
@@ -183,11 +185,21 @@ class Engine:
         row = self.store.get(kind, region, name)
         return StoredResource(self, row) if row else None
 
-    def add(self, kind: str, region: str, name: str, *, parent: str, status: str, document: Document) -> StoredResource:
+    def add(
+        self,
+        kind: str,
+        region: str,
+        name: str,
+        *,
+        parent: str,
+        status: str,
+        document: Document,
+        private: Document | None = None,
+    ) -> StoredResource:
         """Store a resource that no Create operation makes, such as a monitoring execution, and start its work."""
         spec, now = self.specs[kind], self.clock.now()
         arn = self.arn(spec, region, [name])
-        row = self.store.insert(Row(kind, region, name, arn, status, now, now, document, {}, parent))
+        row = self.store.insert(Row(kind, region, name, arn, status, now, now, document, private or {}, parent))
         self.changed(None, row)
         self._start(spec, row, recovered=False)
         return StoredResource(self, row)
@@ -201,7 +213,7 @@ class Engine:
         for watcher in self.watchers:
             watcher(self.specs[row.kind], before, after)
 
-    async def wait_for_change(self, row: Row, seconds: float) -> None:
+    async def wait_for_change(self, row: Row | StoredResource, seconds: float) -> None:
         """Return when the row was written to, or after `seconds`."""
         key = (row.kind, row.region, row.name)
         event = self._waiting.setdefault(key, asyncio.Event())
@@ -254,10 +266,9 @@ class Engine:
             return None
         arn, before = found
         if before != _text(request):
-            raise AwsError(
+            raise ConflictError(
                 f"{spec.token_member} {token!r} belongs to an earlier, different request, which made {arn}: give every "
-                "request a token of its own.",
-                code=spec.exists_code,
+                "request a token of its own."
             )
         row = self.store.by_arn(arn, spec.kind)
         assert row is not None
@@ -282,14 +293,14 @@ class Engine:
                 text = spec.in_use.format(noun=spec.noun, arn=row.arn, name=row.name, **children)
                 raise AwsError(text, code=spec.in_use_code)
             for one in found:
-                identity = dict(zip(child.identity, one.name.split("/"), strict=False))
-                await self.delete(child, identity, context)
+                await self.delete(child, {child.identity[-1]: one.arn}, context)
 
     def _check_references(self, spec: ResourceSpec, request: Document, region: str) -> None:
         for reference in spec.references:
             target = self.specs[reference.kind]
             for name in _values(request, reference.path.split(".")):
-                self.find(target, {target.identity[-1]: name}, region)
+                if not self.store.exists(target.kind, region, name):
+                    self.find(target, {target.identity[-1]: name}, region)  # by ARN, or refused
 
 
 def _text(request: Document) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sageyard.errors import AwsError, UnknownOperationError
 from sageyard.resources.derive import listed_kind
 from sageyard.resources.engine import Engine
+from sageyard.resources.query import Page
 from sageyard.resources.spec import Context, Document, Grade, Hooks, ResourceSpec
 from sageyard.resources.timed import timed
 from sageyard.wire.model import ServiceModel
@@ -48,7 +49,7 @@ class Operations:
         self.engine = engine
         self.validator = Validator(model)
         for kind, spec in engine.specs.items():
-            if spec.grade == "stored only":
+            if spec.grade != "runs":
                 engine.specs[kind] = timed(model, spec, engine.clock)
         self.table = {name: self._behind(name, functions, reasons.get(name)) for name in model.operations}
 
@@ -99,10 +100,13 @@ class Operations:
         engine = self.engine
 
         async def describe(request: Document, context: Context) -> Document:
-            return engine.describe(spec, request, context)
+            return shown(engine.describe(spec, request, context))
 
         async def act(request: Document, context: Context) -> Document:
-            return await getattr(engine, verb.lower())(spec, request, context)  # type: ignore[no-any-return]
+            return shown(await getattr(engine, verb.lower())(spec, request, context))
+
+        def shown(document: Document) -> Document:
+            return document | {spec.wrapped: document} if spec.wrapped else document
 
         return describe if verb == "Describe" else act
 
@@ -116,6 +120,8 @@ class Operations:
 
         async def answer(request: Document, context: Context) -> Document:
             page = self.engine.select(spec, request, context)
+            if spec.grade != "runs":  # an entry without its required members would not be shown at all
+                page = Page([completed(self.model, item, one, "Failed") for one in page.documents], page.next_token)
             if item["type"] != "structure":
                 return {
                     member: [document[spec.arn_member] for document in page.documents],

@@ -1,14 +1,17 @@
 """What a List request selects: filters by naming rule, sort, and opaque tokens.
 
 Rules read off the model's 95 List operations: `NameContains`, `CreationTimeAfter/Before`, `LastModifiedTimeAfter/
-Before`, `StatusEquals`, `SortBy`, `SortOrder`, `MaxResults`, `NextToken`; any other member must equal the resource's.
+Before`, `StatusEquals`, `SortBy`, `SortOrder`, `MaxResults`, `NextToken`; `DeviceFleetNameContains`, `StartTimeAfter`,
+`StartTimeBefore` compare a member of the resource; any other member must equal the resource's.
 """
 
+import re
 from dataclasses import dataclass
 
 from sageyard.resources.spec import Document, ResourceSpec
 from sageyard.resources.tokens import invalid, seal, unseal
-from sageyard.store.resources import SORT_COLUMNS, Row, Selection
+from sageyard.store.conditions import ORDERS
+from sageyard.store.resources import After, Row, Selection
 
 PAGE = 100
 PAGING = frozenset({"SortBy", "SortOrder", "MaxResults", "NextToken", "Filters"})
@@ -17,7 +20,14 @@ TIMES = {
     "CreatedAfter": "created_after", "CreatedBefore": "created_before",
     "LastModifiedTimeAfter": "modified_after", "LastModifiedTimeBefore": "modified_before",
     "ModifiedAfter": "modified_after", "ModifiedBefore": "modified_before",
+    "ModifiedTimeAfter": "modified_after", "ModifiedTimeBefore": "modified_before",
 }  # fmt: skip
+COMPARED = {"Contains": "contains", "After": ">", "Before": "<"}
+SORT_KEYS = {
+    "name": "Name", "status": "Status", "creationtime": "CreationTime", "createdate": "CreationTime",
+    "lastmodifiedtime": "LastModifiedTime", "lastupdateddate": "LastModifiedTime",
+}  # fmt: skip
+"""`CREATION_TIME` of one type is `CreationTime` of another and `CreateDate` of a third."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,46 +42,75 @@ class Page:
         """A page whose last row is `last`; None where nothing follows."""
         if last is None:
             return cls(documents, None)
-        value = getattr(last, SORT_COLUMNS[wanted.sort_by])
-        return cls(documents, seal(wanted.sort_by, wanted.descending, value, last.id))
+        return cls(documents, seal(wanted.sort_by, wanted.descending, last.key, last.id))
 
 
 def selection(spec: ResourceSpec, request: Document, region: str) -> Selection:
     """The store's selection for a validated List request; raises ValidationError for a token that is not ours."""
     fields: dict[str, object] = {}
     members: list[tuple[str, object]] = []
+    compared: list[tuple[str, str, object]] = []
     filters = {pair["Name"]: pair["Value"] for pair in request.get("Filters", ())}  # ListTrainingPlans has these
     for name, value in (request | filters).items():
+        ending = next((ending for ending in COMPARED if name.endswith(ending)), None)
         if name in PAGING:
             continue
         if name in TIMES:
             fields[TIMES[name]] = float(value)
-        elif name.endswith("NameContains"):
-            fields["name_contains"] = value
-        elif name == "StatusEquals" or name == spec.status_member:
+        elif name.endswith("Contains") and name.removesuffix("Contains") in own_names(spec):
+            if spec.generated and not spec.identity[-1].endswith("Name"):  # it has a name beside its identity
+                compared.append(("Name", "contains", value))
+            elif len(spec.identity) > 1:  # the row's name has the parent's in it
+                compared.append((f"{spec.kind}Name", "contains", value))
+            else:
+                fields["name_contains"] = value
+        elif name.removesuffix("Equals") in {"Status", spec.status_member}:
             fields["status"] = value
+        elif ending and name not in spec.filters:
+            compared.append((name.removesuffix(ending), COMPARED[ending], value))
         else:
             members.append((spec.filters.get(name, name.removesuffix("Equals")), value))
-    sort_by = request.get("SortBy", "CreationTime")
-    descending = request.get("SortOrder", "Descending") == "Descending"
+    sort_by = _sort_by(spec, str(request.get("SortBy", "CreationTime")))
+    descending = str(request.get("SortOrder", "Descending")).capitalize() == "Descending"
     after = None
     if token := request.get("NextToken"):
-        sort_by, descending, value, last = _opened(token)
-        after = (value, last)
+        sort_by, descending, after = _opened(token)
     return Selection(
         spec.kind,
         region,
         **fields,  # type: ignore[arg-type]
         members=tuple(members),
-        sort_by=sort_by if sort_by in SORT_COLUMNS else "CreationTime",
+        compared=tuple(compared),
+        sort_by=sort_by,
         descending=descending,
         after=after,
         limit=int(request.get("MaxResults") or PAGE),  # some operations allow 0: as if it were not given
     )
 
 
-def _opened(token: str) -> tuple[str, bool, object, int]:
-    sort_by, descending, value, last = unseal(token, 4)
-    if not isinstance(sort_by, str) or sort_by not in SORT_COLUMNS or not isinstance(last, int):
+def own_names(spec: ResourceSpec) -> set[str]:
+    """What a List request may call the name of what it lists."""
+    return {"Name", f"{spec.kind}Name", spec.identity[-1]}
+
+
+def _sort_by(spec: ResourceSpec, asked: str) -> str:
+    """What the store sorts by: `MODEL_NAME` is the member ModelName, `HubStatus` the hub's own status."""
+    plain = asked.replace("_", "").lower()
+    if plain in {name.lower() for name in own_names(spec)}:
+        identified = spec.generated and not spec.identity[-1].endswith("Name")
+        return "document.Name" if identified else "Name"
+    if asked == spec.status_member:
+        return "Status"
+    member = "".join(word.capitalize() for word in asked.split("_")) if asked.isupper() else asked
+    return SORT_KEYS.get(plain, member)
+
+
+def _opened(token: str) -> tuple[str, bool, After]:
+    sort_by, descending, key, last = unseal(token, 4)
+    if not isinstance(sort_by, str) or not re.fullmatch("[A-Za-z.]*[A-Za-z]", sort_by) or not isinstance(last, int):
         raise invalid(token)
-    return sort_by, bool(descending), value, last
+    parts = key if isinstance(key, list) else [key]
+    wanted = len(ORDERS[sort_by].key) if sort_by in ORDERS else 1
+    if len(parts) != wanted or not all(isinstance(part, str | int | float) for part in parts if part is not None):
+        raise invalid(token)
+    return sort_by, bool(descending), (key, last)

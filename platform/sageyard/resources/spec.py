@@ -5,7 +5,7 @@ The engine answers Create, Describe, List, Update, Delete, Start and Stop of eve
 differs and hangs real behaviour on `Hooks`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -83,6 +83,9 @@ class Hooks:
         """Refuse (raise AwsError) or complete a validated Create request; returns the document members to store."""
         return request
 
+    def created(self, resource: Resource) -> None:
+        """The row is written: write what belongs to it, such as a first version, in the same transaction."""
+
     async def run(self, resource: Resource, *, recovered: bool = False) -> None:
         """Do the work that Create (or Start) asked for."""
 
@@ -119,6 +122,11 @@ class Reference:
     kind: str
 
 
+def lowered(identity: list[str]) -> str:
+    """AWS writes names in SageMaker ARNs in lower case."""
+    return "/".join(identity).lower()
+
+
 @dataclass(frozen=True, slots=True)
 class ResourceSpec:
     """One resource type. Everything here is derived from the service model unless a family file overrides it.
@@ -136,6 +144,10 @@ class ResourceSpec:
     """ARN resource part: `training-job`."""
     noun: str
     """As AWS writes it in messages: `training job`."""
+    arn_path: Callable[[list[str]], str] = lowered
+    """What follows the noun in the ARN, from the values of the identity."""
+    wrapped: str = ""
+    """The one member of Describe's answer that holds the whole document: `Workteam`."""
     generated: tuple[str, ...] = ()
     """Identity members that the server makes up, such as `DomainId`."""
     status_member: str | None = None

@@ -20,7 +20,16 @@ class TimedHooks(Hooks):
     The clock is looked at anew several times a second, so that moving it forward settles what is waiting.
     """
 
-    def __init__(self, clock: Clock, noun: str, status: str, stopped: str | None, *, failed: bool) -> None:
+    fails = False
+    """Whether a type without a Stop operation fails, too: it would answer requests if it were ready."""
+
+    clock: Clock
+    status = ""
+    stopped: str | None = None
+    reason: str | None = None
+
+    def settle(self, clock: Clock, noun: str, status: str, stopped: str | None, *, failed: bool) -> None:
+        """Where `run` and `stop` lead; a family's own hooks extend this class and are told so, too."""
         self.clock = clock
         self.status = status
         self.stopped = stopped
@@ -38,10 +47,16 @@ class TimedHooks(Hooks):
 
 
 def timed(model: ServiceModel, spec: ResourceSpec, clock: Clock) -> ResourceSpec:
-    """The specification of a type that no family file gives behaviour."""
-    failed = f"Stop{spec.kind}" in model.operations and not spec.restartable and bool(spec.failed_status)
+    """The specification of a type that no family file gives behaviour; hooks of a family's own are kept, and those
+    that extend TimedHooks are told where they lead."""
+    hooks = TimedHooks() if type(spec.hooks) is Hooks else spec.hooks
+    if not isinstance(hooks, TimedHooks):
+        return replace(spec, update_status="")
+    stopping = f"Stop{spec.kind}" in model.operations and not spec.restartable
+    failed = (stopping or hooks.fails) and bool(spec.failed_status)
     target = spec.failed_status if failed else spec.success_status
     if spec.initial_status in {"", target}:
         return replace(spec, update_status="")
     stopped = next((status for status in STOPPED if status in spec.statuses), None)
-    return replace(spec, update_status="", hooks=TimedHooks(clock, spec.noun, target, stopped, failed=failed))
+    hooks.settle(clock, spec.noun, target, stopped, failed=failed)
+    return replace(spec, update_status="", hooks=hooks)

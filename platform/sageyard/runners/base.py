@@ -13,6 +13,11 @@ from typing import Protocol
 OutputSink = Callable[[list[str]], None]
 """Receives complete output lines (stdout and stderr interleaved, no line ends), in order, in the event loop."""
 
+SHARED_CORES = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""Variables of every container, where neither request nor image sets them. Containers share the cores: OpenMP threads
+that spin at each barrier wait for one that was descheduled, and 100 XGBoost rounds on 400 rows take 2 s instead of
+0.06 s beside another busy process."""
+
 
 class ImageNotFoundError(LookupError):
     """No image answers to this URI; the message names it and says what can be done."""
@@ -40,12 +45,18 @@ class RunRequest:
     environment: Mapping[str, str] = field(default_factory=dict)
     hostname: str = "algo-1"
     hosts: Mapping[str, str] = field(default_factory=dict)
-    """Host name -> address that the container resolves it to; the process runner gives each host its own
-    loopback address (127.0.0.1 for algo-1, 127.0.1.2 for algo-2, ...)."""
+    """All hosts of the job: host name -> address that the container resolves it to. The process runner gives each
+    host the loopback address named here; a runner that gives each a network address of its own resolves the names to
+    those."""
     memory: int | None = None
     """Limit in bytes; exceeding it ends the container and `RunExit.out_of_memory` says so."""
     cpus: float | None = None
+    gpus: bool = False
+    """Give it the machine's GPUs, if there are any and the runner has to ask for them."""
     network: bool = True
+    """Whether it reaches anything but itself and the other hosts of its job."""
+    read_only: tuple[str, ...] = ()
+    """Folders below `root` that the container must not change, kept so where the runner can see to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +76,7 @@ class RunHandle(Protocol):
         """Wait for the end; any number of callers. Returns after the last output line was delivered."""
 
     async def stop(self, grace: float) -> RunExit:
-        """SIGTERM to the container's process group, SIGKILL after `grace` seconds; returns when nothing of it runs."""
+        """SIGTERM to the container, SIGKILL after `grace` seconds; returns when nothing of it runs."""
 
     def address(self, port: int) -> tuple[str, int]:
         """Where the server reaches the container's `port`."""
@@ -74,8 +85,25 @@ class RunHandle(Protocol):
 class Runner(Protocol):
     """Starts containers."""
 
+    @property
+    def network_interface(self) -> str:
+        """The interface by which hosts of one job talk, for resourceconfig.json."""
+
+    @property
+    def server_addresses(self) -> tuple[str, ...]:
+        """Addresses, besides the settings' own, at which containers expect the server to listen; after `open`."""
+
+    def open(self) -> None:
+        """Get ready, and remove what a server that died left running. Blocks; StartError."""
+
+    def close(self) -> None:
+        """End what is left. Blocks."""
+
+    def client_environment(self, region: str) -> dict[str, str]:
+        """The variables by which AWS clients in a container reach this server; after `open`."""
+
     def check(self, image_uri: str) -> None:
-        """Raise ImageNotFoundError if this URI cannot be run."""
+        """Raise ImageNotFoundError if this URI cannot be run; StartError. Blocks."""
 
     def bind_port(self) -> int:
         """The port an inference container of this runner must listen on: 8080 where each has its own network,

@@ -80,7 +80,7 @@ class Confinement:
         hosts, table = stage / "hosts", stage / "fstab"
         hosts.write_text(_hosts_file(request))
         table.write_text(_mount_table(request.root, stage / "opt", hosts))
-        isolated = not request.network and self.isolates_network
+        isolated = not request.network and self.isolates_network and len(request.hosts) < 2
         script = LEASH + MOUNTS + (LOOPBACK.format(python=shlex.quote(sys.executable)) if isolated else "") + RUN
         arguments = [request.hostname, self.mount, str(table), seen, *self.setpriv, *command]
         return [*self.unshare, *(["--net"] if isolated else []), "/bin/sh", "-c", script, "sh", *arguments]

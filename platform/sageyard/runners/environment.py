@@ -13,6 +13,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from sageyard.runners.base import SHARED_CORES
+
 PASSED_ON = {
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "LD_LIBRARY_PATH"),
@@ -56,9 +58,7 @@ def variables(request: Mapping[str, str], home: Path, seen_root: Path, *, reloca
     binaries = [str(home / "python" / "bin"), str(Path(sys.executable).parent)]
     system = os.environ.get("PATH") or os.defpath
     environment = {
-        # Containers share the cores: OpenMP threads that spin at each barrier wait for one that was descheduled, and
-        # 100 XGBoost rounds on 400 rows take 2 s instead of 0.06 s beside another busy process.
-        "OMP_WAIT_POLICY": "PASSIVE",
+        **SHARED_CORES,
         "PIP_CACHE_DIR": str(_pip_cache()),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_WARN_CONFLICTS": "0",  # pip's "off": it would check, for a second, the server's packages

@@ -5,7 +5,8 @@ user); elsewhere SAGEMAKER_BASE_DIR names its folder, and /opt/ml in its command
 it. Files outside /opt/ml are the machine's own: this runner keeps containers apart, it does not lock them in.
 
 All containers share the machine's network: use the loopback addresses of `RunRequest.hosts` to keep ports apart.
-`network=False` gives a container nothing but its own loopback, which the server cannot reach either.
+`network=False` gives a container nothing but its own loopback, which the server cannot reach either; hosts of one job
+that has several keep the machine's, or they could not reach each other.
 """
 
 import asyncio
@@ -13,14 +14,16 @@ import os
 import shutil
 import signal
 import socket
+import sys
 from contextlib import suppress
 from pathlib import Path
 
+from sageyard.environment import client_environment
 from sageyard.runners import tree
 from sageyard.runners.base import OutputSink, RunExit, RunRequest, StartError
 from sageyard.runners.confine import ML, Confinement, detect
 from sageyard.runners.environment import install_python, variables
-from sageyard.runners.images import Images
+from sageyard.runners.images import Images, command_line
 from sageyard.runners.output import Lines
 from sageyard.settings import Settings
 
@@ -28,18 +31,33 @@ PRIVATE = ".runner"
 """Folder in a container's /opt/ml that holds its Python, its home and its temporary files."""
 READ_SIZE = 1 << 16
 DRAIN_SECONDS = 2.0
+STARTING_SECONDS = 1.0
+"""After these, a container's own command runs and hears its signals; the launcher takes 30 ms on an idle machine."""
 MEMORY_SECONDS = 0.25
 
 
 class ProcessRunner:
     """Implements `base.Runner` with child processes."""
 
+    network_interface = "lo0" if sys.platform == "darwin" else "lo"
+    server_addresses = ()
+
     def __init__(
         self, settings: Settings, images: Images | None = None, confinement: Confinement | None = None
     ) -> None:
         self.settings = settings
-        self.images = images or Images()
+        self.images = images or Images(mapping=settings.image_map)
         self._confinement = confinement
+
+    def open(self) -> None:
+        """Nothing to do: what a server ran dies with it."""
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+    def client_environment(self, region: str) -> dict[str, str]:
+        """Variables of AWS clients in a container, which share this machine's network and files."""
+        return client_environment(self.settings.endpoint_url, region, self.settings.state_dir, base={})
 
     def check(self, image_uri: str) -> None:
         """Raise ImageNotFoundError if no image folder answers to this URI."""
@@ -54,7 +72,8 @@ class ProcessRunner:
 
     async def start(self, request: RunRequest, output: OutputSink) -> "ProcessHandle":
         """Start a container; 10 ms. ImageNotFoundError, StartError."""
-        command = self.images.find(request.image_uri).command_line(request.entrypoint, request.arguments)
+        image = self.images.find(request.image_uri)
+        command = command_line(image.entrypoint, image.command, request.entrypoint, request.arguments)
         if self._confinement is None:
             self._confinement = await asyncio.to_thread(detect)
         confinement = self._confinement
@@ -92,6 +111,7 @@ class ProcessHandle:
         self._leash = leash
         self._output = output
         self._confinement = confinement
+        self._started = asyncio.get_running_loop().time() + STARTING_SECONDS
         self._drained = asyncio.Event()
         self._killed = False
         self._out_of_memory = False
@@ -140,9 +160,15 @@ class ProcessHandle:
 
     async def stop(self, grace: float) -> RunExit:
         """SIGTERM to every process of the container, SIGKILL to what is left after `grace` seconds."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + grace
         if not self._end.done():
             self._terminate()
-            await asyncio.wait([self._end], timeout=grace)
+            if loop.time() < self._started < deadline:  # it may have met a launcher that passes nothing on yet
+                await asyncio.wait([self._end], timeout=self._started - loop.time())
+                if not self._end.done():
+                    self._terminate()
+            await asyncio.wait([self._end], timeout=deadline - loop.time())
         if not self._end.done():
             self._kill()
         return await self.wait()

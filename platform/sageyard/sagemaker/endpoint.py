@@ -6,7 +6,7 @@ from sageyard.cloud import ObjectNotFoundError, Objects, split_s3_uri
 from sageyard.errors import ValidationError
 from sageyard.resources.family import Family
 from sageyard.resources.operations import Function
-from sageyard.resources.spec import Context, Document, Hooks, Reference
+from sageyard.resources.spec import Context, Document, Hooks
 
 
 class ModelHooks(Hooks):
@@ -49,24 +49,12 @@ class ModelHooks(Hooks):
 
 
 def family(model_hooks: Hooks, endpoint_hooks: Hooks, update_weights_and_capacities: Function) -> Family:
-    """'Could not find …' and 'Cannot create already existing …' are matched by both SageMaker SDKs."""
+    """Model, EndpointConfig and Endpoint."""
     return Family(
         overrides={
             "Model": {"hooks": model_hooks, "grade": "runs"},
-            "EndpointConfig": {
-                "noun": "endpoint configuration",
-                "references": (
-                    Reference("ProductionVariants[].ModelName", "Model"),
-                    Reference("ShadowProductionVariants[].ModelName", "Model"),
-                ),
-                "grade": "runs",
-            },
-            "Endpoint": {
-                "references": (Reference("EndpointConfigName", "EndpointConfig"),),
-                "delete_status": "Deleting",
-                "hooks": endpoint_hooks,
-                "grade": "runs",
-            },
+            "EndpointConfig": {"grade": "runs"},
+            "Endpoint": {"delete_status": "Deleting", "hooks": endpoint_hooks, "grade": "runs"},
         },
         functions={"UpdateEndpointWeightsAndCapacities": (update_weights_and_capacities, "runs")},
     )

@@ -6,10 +6,19 @@ from sageyard.errors import ResourceNotFoundError, ValidationError
 from sageyard.resources.engine import Engine
 from sageyard.resources.family import Family
 from sageyard.resources.spec import Context, Document, Hooks, Reference, Resource
+from sageyard.sagemaker.lineage_group import default_group_arn
+from sageyard.sagemaker.metrics import metric_summary
 from sageyard.store.associations import Associations
 from sageyard.store.resources import Row, Selection
 from sageyard.store.trial_members import TrialMembers
+from sageyard.store.trial_metrics import TrialMetrics
 
+JOBS = ("TrainingJob", "ProcessingJob", "TransformJob")
+EXPERIMENT_CONFIG = (
+    Reference("ExperimentConfig.ExperimentName", "Experiment"),
+    Reference("ExperimentConfig.TrialName", "Trial"),
+)
+"""What a job's ExperimentConfig names must exist (its shape in the service model)."""
 MERGED = ("Parameters", "InputArtifacts", "OutputArtifacts")
 
 
@@ -24,21 +33,6 @@ class NamedHooks(Hooks):
 
     def summarize(self, resource: Resource, document: Document) -> Document:
         return document | {f"{self.kind}Source": document.get("Source")}
-
-
-class ExperimentHooks(NamedHooks):
-    """All its trials must be deleted first (DeleteExperiment's documentation)."""
-
-    def __init__(self, engine: Engine) -> None:
-        super().__init__("Experiment")
-        self.engine = engine
-
-    async def prepare_delete(self, resource: Resource, context: Context) -> None:
-        if trials := trials_of(self.engine, resource.name, resource.region, limit=1):
-            raise ValidationError(
-                f"Experiment '{resource.arn}' is linked to 1 or more trials and cannot be deleted: delete its trials, "
-                f"such as {trials[0].name}, first."
-            )
 
 
 class TrialHooks(NamedHooks):
@@ -59,10 +53,20 @@ class TrialHooks(NamedHooks):
 class TrialComponentHooks(NamedHooks):
     """Updates merge into parameters and artifacts (UpdateTrialComponent's documentation)."""
 
-    def __init__(self, members: TrialMembers, associations: Associations) -> None:
+    def __init__(self, members: TrialMembers, associations: Associations, metrics: TrialMetrics) -> None:
         super().__init__("TrialComponent")
         self.members = members
         self.associations = associations
+        self.metrics = metrics
+
+    def describe(self, resource: Resource, document: Document) -> Document:
+        """Maps are there even if they are empty: the SDK's ExperimentAnalytics asks for their items."""
+        _, _, _, region, account_id, _ = resource.arn.split(":", 5)
+        shown = {
+            "Metrics": [metric_summary(found) for found in self.metrics.summaries(resource.arn)],
+            "LineageGroupArn": default_group_arn(region, account_id),
+        }
+        return {member: {} for member in MERGED} | document | shown
 
     async def prepare_update(self, resource: Resource, request: Document, context: Context) -> Document:
         present = resource.document
@@ -80,13 +84,9 @@ class TrialComponentHooks(NamedHooks):
             )
 
     async def deleted(self, resource: Resource) -> None:
-        """Its associations go with it: the SDKs' `delete_all` removes none of them."""
+        """Its associations and metrics go with it: the SDKs' `delete_all` removes none of them."""
         self.associations.delete_of(resource.arn)
-
-
-def trials_of(engine: Engine, experiment: str, region: str, limit: int) -> list[Row]:
-    """The trials of an experiment."""
-    return engine.store.select(Selection("Trial", region, parent=experiment, limit=limit))
+        self.metrics.delete_of(resource.arn)
 
 
 class ExperimentOperations:
@@ -96,8 +96,11 @@ class ExperimentOperations:
         self.engine = engine
         self.members = members
 
+    def _row(self, kind: str, request: Document, context: Context) -> Row:
+        return self.engine.find(self.engine.specs[kind], request, context.region)
+
     def _arn(self, kind: str, request: Document, context: Context) -> str:
-        return self.engine.find(self.engine.specs[kind], request, context.region).arn
+        return self._row(kind, request, context).arn
 
     async def associate(self, request: Document, context: Context) -> Document:
         component, trial = self._arn("TrialComponent", request, context), self._arn("Trial", request, context)
@@ -112,18 +115,19 @@ class ExperimentOperations:
 
     async def list_trials(self, request: Document, context: Context) -> Document:
         """By ExperimentName, TrialComponentName, both or neither."""
-        request, among = dict(request), None
+        request, among, parent = dict(request), None, None
         if "ExperimentName" in request:
-            self._arn("Experiment", request, context)
+            parent = self._row("Experiment", request, context).name
+            del request["ExperimentName"]
         if "TrialComponentName" in request:
             among = self.members.trials(self._arn("TrialComponent", request, context))
             del request["TrialComponentName"]
-        parent = request.pop("ExperimentName", None)
         page = self.engine.select(self.engine.specs["Trial"], request, context, among=among, parent=parent)
         return {"TrialSummaries": page.documents, "NextToken": page.next_token}
 
     async def list_trial_components(self, request: Document, context: Context) -> Document:
-        """By one of ExperimentName, TrialName and SourceArn: AWS refuses two of them."""
+        """By one of ExperimentName, TrialName and SourceArn: AWS refuses two of them. A component with a source is
+        that job's child."""
         given = [name for name in ("ExperimentName", "TrialName", "SourceArn") if name in request]
         if len(given) > 1:
             raise ValidationError(f"{' and '.join(given)} cannot be given together: filter by one of them.")
@@ -132,16 +136,19 @@ class ExperimentOperations:
             among = self.members.components([self._arn("Trial", request, context)])
             del request["TrialName"]
         if "ExperimentName" in request:
-            self._arn("Experiment", request, context)
-            trials = trials_of(self.engine, request.pop("ExperimentName"), context.region, limit=-1)
+            experiment = self._row("Experiment", request, context)
+            del request["ExperimentName"]
+            trials = self.engine.store.select(Selection("Trial", context.region, parent=experiment.name, limit=-1))
             among = self.members.components([trial.arn for trial in trials])
-        page = self.engine.select(self.engine.specs["TrialComponent"], request, context, among=among)
+        source = request.pop("SourceArn", None)
+        page = self.engine.select(self.engine.specs["TrialComponent"], request, context, among=among, parent=source)
         return {"TrialComponentSummaries": page.documents, "NextToken": page.next_token}
 
 
 def family(engine: Engine) -> Family:
     """'already exists' in a ValidationException is what the SDKs' load-or-create goes by."""
     members, associations = TrialMembers(engine.store.database), Associations(engine.store.database)
+    metrics = TrialMetrics(engine.store.database)
     operations = ExperimentOperations(engine, members)
 
     def entity(kind: str, noun: str, hooks: Hooks, **fields: Any) -> dict[str, Any]:
@@ -156,23 +163,31 @@ def family(engine: Engine) -> Family:
 
     return Family(
         overrides={
-            "Experiment": entity("Experiment", "Experiment", ExperimentHooks(engine)),
+            "Experiment": entity(
+                "Experiment",
+                "Experiment",
+                NamedHooks("Experiment"),
+                in_use_code="ValidationException",
+                in_use="Experiment '{arn}' is linked to 1 or more trials and cannot be deleted: delete {child} and all "
+                "others first.",
+            ),
             "Trial": entity(
                 "Trial",
                 "Trial",
                 TrialHooks(members),
                 arn_noun="experiment-trial",
-                references=(Reference("ExperimentName", "Experiment"),),
+                references=(),
                 parent_member="ExperimentName",
+                parent_kind="Experiment",
             ),
             "TrialComponent": entity(
                 "TrialComponent",
                 "Trial component",
-                TrialComponentHooks(members, associations),
+                TrialComponentHooks(members, associations, metrics),
                 arn_noun="experiment-trial-component",
                 status_member=None,  # its Status is a structure of the creator's
-                filters={"SourceArn": "Source.SourceArn"},
             ),
+            **{kind: {"references": engine.specs[kind].references + EXPERIMENT_CONFIG} for kind in JOBS},
         },
         functions={
             "AssociateTrialComponent": (operations.associate, "runs"),

@@ -4,10 +4,9 @@ from sageyard.resources.engine import Engine
 from sageyard.resources.family import Family
 from sageyard.sagemaker.ended_first import EndedFirst
 
-
 NO_MODEL = (
-    "a rollout asks the model that a job customises, and no foundation model is customised here. Serve your model on an "
-    "endpoint and call InvokeEndpoint."
+    "a rollout asks the model that a job customises, and no foundation model is customised here. Serve your model on "
+    "an endpoint and call InvokeEndpoint."
 )
 
 

@@ -1,11 +1,13 @@
-"""Job definitions of the four monitoring types. Only data quality is analysed; the others are kept and listed."""
+"""Job definitions of the four monitoring types. Data quality and model quality are analysed; the others are kept and
+listed.
+"""
 
 from sageyard.errors import ValidationError
-from sageyard.monitoring.definition import DATA_QUALITY, check_endpoint
+from sageyard.monitoring.definition import ANALYSED, check_endpoint
 from sageyard.resources.family import Family
 from sageyard.resources.spec import Context, Document, Hooks, Resource
 
-TYPES = (DATA_QUALITY, "ModelQuality", "ModelBias", "ModelExplainability")
+TYPES = (*ANALYSED, "ModelBias", "ModelExplainability")
 
 
 class JobDefinitionHooks(Hooks):
@@ -23,7 +25,7 @@ class JobDefinitionHooks(Hooks):
         if "EndpointInput" not in data:
             return request
         endpoint = data["EndpointInput"]["EndpointName"]
-        if self.monitoring_type == DATA_QUALITY:
+        if self.monitoring_type in ANALYSED:
             await check_endpoint(endpoint, context.api, context.region)
         return request | {"EndpointName": endpoint}
 
@@ -57,7 +59,7 @@ def family() -> Family:
             f"{kind}JobDefinition": {
                 "noun": f"{kind} job definition",
                 "hooks": JobDefinitionHooks(kind),
-                "grade": "runs" if kind == DATA_QUALITY else "stored only",
+                "grade": "runs" if kind in ANALYSED else "stored only",
             }
             for kind in TYPES
         }

@@ -11,11 +11,14 @@ from typing import Any
 from sageyard.errors import ResourceNotFoundError, ValidationError
 from sageyard.resources.engine import Engine
 from sageyard.resources.family import Family
+from sageyard.resources.operations import Function
 from sageyard.resources.query import PAGE
 from sageyard.resources.spec import Context, Document, Hooks, Resource
 from sageyard.resources.tokens import invalid, seal, unseal
+from sageyard.sagemaker.lineage_group import default_group_arn
 from sageyard.sagemaker.lineage_query import LineageQuery, Vertex, vertex
 from sageyard.store.associations import SORT_COLUMNS, Association, AssociationExistsError, Associations
+from sageyard.store.lineage_sources import LineageSources
 
 UNIQUE = "{kind} names must be unique within an AWS account and region. {kind} with name ({{name}}) already exists."
 FILTERS = {"SourceArn": "source", "DestinationArn": "destination", "SourceType": "source_type",
@@ -40,6 +43,10 @@ class VertexHooks(Hooks):
                 f"{resource.kind} '{resource.arn}' has {count} association(s) and cannot be deleted: remove them with "
                 "DeleteAssociation first."
             )
+
+    def describe(self, resource: Resource, document: Document) -> Document:
+        _, _, _, region, account_id, _ = resource.arn.split(":", 5)
+        return document | {"LineageGroupArn": default_group_arn(region, account_id)}
 
 
 class ArtifactHooks(VertexHooks):
@@ -135,6 +142,7 @@ def family(engine: Engine) -> Family:
     associations = Associations(engine.store.database)
     edges = AssociationOperations(engine, associations)
     query = LineageQuery(engine, associations)
+    sources = LineageSources(engine.store.database)
 
     async def delete_artifact(request: Document, context: Context) -> Document:
         spec = engine.specs["Artifact"]
@@ -144,11 +152,22 @@ def family(engine: Engine) -> Family:
             request = {"ArtifactArn": engine.arn(spec, context.region, [artifact_id(request["Source"])])}
         return await engine.delete(spec, request, context)
 
+    def lister(kind: str) -> Function:
+        """Lists one kind; those of a source are found by index."""
+
+        async def answer(request: Document, context: Context) -> Document:
+            request, among = dict(request), None
+            if uri := request.pop("SourceUri", None):
+                among = sources.arns(kind, uri)
+            page = engine.select(engine.specs[kind], request, context, among=among)
+            return {f"{kind}Summaries": page.documents, "NextToken": page.next_token}
+
+        return answer
+
     def vertices(kind: str, hooks: Hooks, exists: str) -> dict[str, Any]:
         return {
             "not_found": kind + " '{arn}' does not exist.",
             "exists": exists,
-            "filters": {"SourceUri": "Source.SourceUri"},
             "hooks": hooks,
             "grade": "runs",
         }
@@ -164,6 +183,9 @@ def family(engine: Engine) -> Family:
         },
         functions={
             "DeleteArtifact": (delete_artifact, "runs"),
+            "ListArtifacts": (lister("Artifact"), "runs"),
+            "ListContexts": (lister("Context"), "runs"),
+            "ListActions": (lister("Action"), "runs"),
             "AddAssociation": (edges.add, "runs"),
             "DeleteAssociation": (edges.delete, "runs"),
             "ListAssociations": (edges.list, "runs"),

@@ -1,5 +1,6 @@
 """QueryLineage: what led to a vertex and what came of it, to a depth."""
 
+import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from sageyard.resources.engine import Engine
 from sageyard.resources.spec import Context, Document
 from sageyard.resources.tokens import invalid, seal, unseal
 from sageyard.store.associations import Association, Associations
+from sageyard.store.resources import Row
 
 MAX_DEPTH = 10
 PAGE = 50
@@ -34,10 +36,21 @@ def vertex(engine: Engine, arn: str) -> Vertex | None:
     row = engine.store.by_arn(arn)
     if row is None or row.kind not in KINDS:
         return None
+    return vertex_of(row)
+
+
+def vertex_of(row: Row) -> Vertex:
+    """The vertex that a row is; a component that was made for a job is of the job's type."""
     document = row.document
-    kind = document.get(f"{row.kind}Type") or document.get("Source", {}).get("SourceType", "")
+    kind = document.get(f"{row.kind}Type") or document.get("Source", {}).get("SourceType", "").removeprefix("SageMaker")
     return Vertex(
-        arn, document.get(f"{row.kind}Name"), kind, row.kind, row.created, row.modified, document.get("Properties", {})
+        row.arn,
+        document.get(f"{row.kind}Name"),
+        kind,
+        row.kind,
+        row.created,
+        row.modified,
+        document.get("Properties", {}),
     )
 
 
@@ -45,8 +58,9 @@ class LineageQuery:
     """Walks associations breadth first, one SELECT a step.
 
     Without IncludeEdges the vertices that match the filters are answered; with it also the start, everything on the
-    paths to them, and the edges of those paths (QueryLineage's documentation). Vertices are in the order of their
-    distance, then of their ARNs; an edge is on the page of its farther end.
+    paths to them, and the edges of those paths (QueryLineage's documentation). Both directions means both from every
+    vertex on the way, not only from the start (the multi-hop notebook of AWS's examples). Vertices are in the order of
+    their distance, then of their ARNs; an edge is on the page of its farther end.
     """
 
     def __init__(self, engine: Engine, associations: Associations) -> None:
@@ -54,6 +68,10 @@ class LineageQuery:
         self.associations = associations
 
     async def answer(self, request: Document, context: Context) -> Document:
+        """Off the event loop: an image that all jobs share leads to all of them."""
+        return await asyncio.to_thread(self._answer, request)
+
+    def _answer(self, request: Document) -> Document:
         if not (starts := request.get("StartArns")):
             raise ValidationError("QueryLineage needs StartArns: the ARN of the lineage entity to begin at.")
         start = starts[0]
@@ -62,39 +80,33 @@ class LineageQuery:
                 f"Could not find lineage entity '{start}': QueryLineage begins at existing ones."
             )
         direction, depth = request.get("Direction", "Both"), int(request.get("MaxDepth", MAX_DEPTH))
-        distances: dict[str, int] = {start: 0}
+        reached, walked = self._walk(start, depth, direction)
+        kept = self._matching(reached, start, request.get("Filters", {}))
         edges: dict[int, Association] = {}
-        for name in ("Ascendants", "Descendants"):
-            if direction not in {name, "Both"}:
-                continue
-            reached, walked = self._walk(start, depth, against=name == "Ascendants")
-            kept = self._matching(reached, start, request.get("Filters", {}))
-            if request.get("IncludeEdges"):
-                path = _paths(kept, walked)
-                edges |= {edge.id: edge for _, _, edge in path}
-                kept |= {arn for near, far, _ in path for arn in (near, far)}
-            for arn in kept:
-                distances[arn] = min(distances.get(arn, reached[arn]), reached[arn])
-        if not request.get("IncludeEdges"):
-            del distances[start]
-        return self._page(distances, list(edges.values()), request)
+        if request.get("IncludeEdges"):
+            path = _paths(kept, walked)
+            edges = {edge.id: edge for _, _, edge in path}
+            kept |= {start, *(arn for near, far, _ in path for arn in (near, far))}
+        return self._page({arn: reached[arn] for arn in kept}, list(edges.values()), request)
 
     def _walk(
-        self, start: str, depth: int, *, against: bool
+        self, start: str, depth: int, direction: str
     ) -> tuple[dict[str, int], list[tuple[str, str, Association]]]:
         """Distances of all that is reached, and the edges as nearer end, farther end, edge."""
         reached, frontier = {start: 0}, {start}
         walked: list[tuple[str, str, Association]] = []
         for step in range(1, depth + 1):
-            found: set[str] = set()
-            for edge in self.associations.touching(frontier, end="destination" if against else "source"):
-                near, far = (edge.destination, edge.source) if against else (edge.source, edge.destination)
-                walked.append((near, far, edge))
-                if far not in reached:
-                    reached[far] = step
-                    found.add(far)
-            if not (frontier := found):
+            steps: list[tuple[str, str, Association]] = []
+            if direction != "Descendants":
+                found = self.associations.touching(frontier, end="destination")
+                steps += [(edge.destination, edge.source, edge) for edge in found]
+            if direction != "Ascendants":
+                found = self.associations.touching(frontier, end="source")
+                steps += [(edge.source, edge.destination, edge) for edge in found]
+            walked += steps
+            if not (frontier := {far for _, far, _ in steps} - reached.keys()):
                 break
+            reached |= dict.fromkeys(frontier, step)
         return reached, walked
 
     def _matching(self, reached: dict[str, int], start: str, filters: Document) -> set[str]:
@@ -135,7 +147,8 @@ def _matches(one: Vertex, filters: Document) -> bool:
     for name, (time, sign) in TIMES.items():
         if name in filters and (getattr(one, time) - float(filters[name])) * sign <= 0:
             return False
-    return all(one.properties.get(key) == value for key, value in filters.get("Properties", {}).items())
+    properties = filters.get("Properties", {})  # any of them will do (QueryFilters' documentation)
+    return not properties or any(one.properties.get(key) == value for key, value in properties.items())
 
 
 def _paths(ends: set[str], walked: list[tuple[str, str, Association]]) -> list[tuple[str, str, Association]]:

@@ -1,9 +1,8 @@
-"""Search over the resources of one type, by any property (API reference: Search, SearchExpression, Filter)."""
+"""Search over the resources of one type, by any property (API reference: Search, SearchExpression)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sageyard.errors import ValidationError
@@ -12,7 +11,11 @@ from sageyard.resources.family import Family
 from sageyard.resources.resource import StoredResource
 from sageyard.resources.spec import Context, Document, ResourceSpec
 from sageyard.resources.tokens import invalid, seal, unseal
-from sageyard.store.resources import Row, Selection
+from sageyard.sagemaker.search_conditions import SearchConditions
+from sageyard.sagemaker.search_expression import check, matches, sort_key
+from sageyard.sagemaker.suggestions import Suggestions
+from sageyard.store.conditions import ORDERS, Condition, Order, visible
+from sageyard.store.resources import Row
 from sageyard.store.trial_members import TrialMembers
 from sageyard.wire.model import ServiceModel
 
@@ -20,83 +23,164 @@ KINDS = {"ExperimentTrial": "Trial", "ExperimentTrialComponent": "TrialComponent
 """Where the Resource of a request is not the kind and the member of the SearchRecord that holds it."""
 PAGE = 100
 BATCH = 200
-ORDER: dict[str, Callable[[float, float], bool]] = {
-    "GreaterThan": lambda value, limit: value > limit,
-    "GreaterThanOrEqualTo": lambda value, limit: value >= limit,
-    "LessThan": lambda value, limit: value < limit,
-    "LessThanOrEqualTo": lambda value, limit: value <= limit,
-}
+NOTHING: Document = {"Results": [], "TotalHits": {"Value": 0, "Relation": "EqualTo"}}
+Scalar = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page ended: the key that results are sorted by, the id, and how many results there were so far."""
+
+    key: Any
+    id: int
+    seen: int
+
+    @classmethod
+    def opened(cls, token: str) -> "Place":
+        """The place that a token names; raises ValidationError for one that is not ours."""
+        key, last, seen = unseal(token, 3)
+        parts = key if isinstance(key, list) else [key]
+        if not isinstance(last, int) or not isinstance(seen, int) or not all(isinstance(one, Scalar) for one in parts):
+            raise invalid(token)
+        return cls(key, last, seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """How many results there are from here on: these are the `whole`, or those that were met."""
+
+    count: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One request: what it asks of which rows."""
+
+    spec: ResourceSpec
+    region: str
+    expression: Document
+    conditions: Sequence[Condition]
+    among: list[int] | None
+    descending: bool
+    asked: str
+    """Property names that occur; Tags and Parents are looked up only for who asks."""
 
 
 class Search:
-    """Evaluates an expression over the Describe documents of a kind, each with its Tags and Parents."""
+    """Evaluates an expression over the Describe documents of a kind, each with its Tags and Parents.
+
+    Rows come in the order of an index, narrowed by the indexes that the expression's filters have, and no more are
+    read than the page needs; TotalHits is then what it says, a lower bound.
+    """
 
     def __init__(self, engine: Engine, model: ServiceModel) -> None:
         self.engine = engine
+        self.model = model
         self.members = TrialMembers(engine.store.database)
         self.records = model.shapes["SearchRecord"]["members"]
 
     async def answer(self, request: Document, context: Context) -> Document:
-        """One page, newest change first unless SortBy says otherwise; results without the property come last."""
+        """One page, newest change first unless SortBy says otherwise; results without the property come last.
+
+        Other requests are served between batches of rows.
+        """
         resource = str(request["Resource"])
         kind = KINDS.get(resource, resource)
-        spec = self.engine.specs.get(kind)
-        if spec is None or kind not in self.records:
-            raise ValidationError(f"Sageyard cannot search {resource}: use List or Describe of this resource instead.")
+        if kind not in self.records:
+            raise ValidationError(
+                f"Search cannot answer with {resource}: SageMaker's SearchRecord has no member for it. Use List and "
+                "Describe of this resource instead."
+            )
         expression, sort_by = request.get("SearchExpression", {}), request.get("SortBy", "LastModifiedTime")
-        asked = f"{expression} {sort_by}"
-        keyed: list[tuple[tuple[Any, ...], str, Row]] = []
-        async for row in self._rows(spec, expression, context.region):
-            document = self._document(spec, row, asked)
-            if matches(document, expression):
-                keyed.append((_sort_key(document, sort_by), row.arn, row))
-        descending = request.get("SortOrder", "Descending") == "Descending"
-        present = sorted((entry for entry in keyed if entry[0]), key=lambda entry: entry[:2], reverse=descending)
-        absent = sorted((entry for entry in keyed if not entry[0]), key=lambda entry: entry[1])
-        ordered = [(key, arn) for key, arn, _ in (*present, *absent)]
-        first = 0
-        if token := request.get("NextToken"):
-            first = _after(token, ordered, descending=descending)
-        limit = int(request.get("MaxResults", PAGE))
-        page = (*present, *absent)[first : first + limit]
-        more = len(ordered) > first + limit
-        shown = [self._document(spec, row, "Tags Parents") for _, _, row in page]
+        check(expression)
+        place = Place.opened(request["NextToken"]) if "NextToken" in request else None
+        spec = self.engine.specs.get(kind)
+        if spec is None or request.get("CrossAccountFilterOption") == "CrossAccount":
+            return NOTHING  # no resource of this type exists, or of another account
+        arns = f"arn:aws:sagemaker:{context.region}:{context.account_id}:{spec.arn_noun}/"
+        narrowed = SearchConditions(self.engine.store, self.model, spec, context.region, arns)
+        conditions = [*narrowed.of(expression), *_visibility(request)]
+        query = Query(
+            spec,
+            context.region,
+            expression,
+            conditions,
+            self.engine.store.rare(conditions),
+            request.get("SortOrder", "Descending") == "Descending",
+            f"{expression} {sort_by}",
+        )
+        limit = int(request.get("MaxResults") or PAGE)
+        order = narrowed.order(sort_by)
+        found, hits = (
+            await self._walked(query, order, place, limit + 1)
+            if order is not None
+            else await self._sorted(query, sort_by, place, limit + 1)
+        )
+        page, seen = found[:limit], place.seen if place else 0
+        shown = [self._document(spec, row, "Tags Parents") for row in page]
+        more = len(found) > limit
         return {
             "Results": [{kind: {"Model": one} if kind == "Model" else one} for one in shown],  # a dashboard entry
-            "NextToken": seal(list(page[-1][0]), page[-1][1]) if more else None,
-            "TotalHits": {"Value": len(ordered), "Relation": "EqualTo"},
+            "NextToken": seal(page[-1].key, page[-1].id, seen + len(page)) if more else None,
+            "TotalHits": {
+                "Value": seen + hits.count,
+                "Relation": "EqualTo" if hits.whole else "GreaterThanOrEqualTo",
+            },
         }
 
-    async def _rows(self, spec: ResourceSpec, expression: Document, region: str) -> AsyncIterator[Row]:
-        """The rows that may match: those with a name, tag or trial that the expression demands, else all of the kind.
+    async def _walked(self, query: Query, order: Order, place: Place | None, wanted: int) -> tuple[list[Row], Hits]:
+        """The next results in an order that the store knows, `wanted` of them or more."""
+        after = None if place is None else (place.key, place.id)
+        keys = place.key if place is not None and isinstance(place.key, list) else [0]
+        if place is not None and len(keys) != len(order.key):
+            raise invalid(seal(place.key, place.id, place.seen))
+        found: list[Row] = []
+        async for rows, last in self._batches(query, order, after, wanted):
+            found += [row for row in rows if self._matches(query, row)]
+            if len(found) >= wanted and not last:
+                return found, Hits(len(found), whole=False)
+        return found, Hits(len(found), whole=True)
 
-        Other requests are served between batches.
-        """
-        among: set[str] | None = None
-        if expression.get("Operator", "And") == "And":
-            for one in expression.get("Filters", []):
-                if one.get("Operator", "Equals") == "Equals" and "Value" in one:
-                    demanded = self._demanded(spec, region, one["Name"], one["Value"])
-                    if demanded is not None:
-                        among = demanded if among is None else among & demanded
-        wanted = Selection(spec.kind, region, among=None if among is None else sorted(among), limit=BATCH)
-        while rows := self.engine.store.select(wanted):
+    async def _sorted(self, query: Query, sort_by: str, place: Place | None, wanted: int) -> tuple[list[Row], Hits]:
+        """The next results, `wanted` of them, sorted by what only their documents tell."""
+        keyed: list[tuple[list[Any], int]] = []
+        async for rows, _ in self._batches(query, ORDERS["CreationTime"], None, BATCH):
             for row in rows:
-                yield row
-            wanted = replace(wanted, after=(rows[-1].created, rows[-1].id))
+                document = self._document(query.spec, row, query.asked)
+                if matches(document, query.expression):
+                    keyed.append((list(sort_key(document, sort_by)), row.id))
+        present = sorted((entry for entry in keyed if entry[0]), reverse=query.descending)
+        absent = sorted((entry for entry in keyed if not entry[0]), reverse=query.descending)
+        ordered = [*present, *absent]
+        if place is not None:
+            ordered = [entry for entry in ordered if _behind(entry, place, query.descending)]
+        rows = self.engine.store.by_ids([(number, key) for key, number in ordered[:wanted]])
+        return rows, Hits(len(ordered), whole=True)
+
+    async def _batches(
+        self, query: Query, order: Order, after: tuple[Any, int] | None, size: int
+    ) -> AsyncIterator[tuple[list[Row], bool]]:
+        """Rows that satisfy the conditions, in an order, `size` of them first; and whether they are the last."""
+        while True:
+            rows = self.engine.store.page(
+                query.spec.kind,
+                query.region,
+                query.conditions,
+                order,
+                descending=query.descending,
+                after=after,
+                limit=size,
+                among=query.among,
+            )
+            yield rows, len(rows) < size
+            if len(rows) < size:
+                return
+            after, size = (rows[-1].key, rows[-1].id), BATCH
             await asyncio.sleep(0)
 
-    def _demanded(self, spec: ResourceSpec, region: str, name: str, value: str) -> set[str] | None:
-        """The ARNs that can have this value, where an index knows."""
-        if spec.identity == (name,):
-            row = self.engine.store.get(spec.kind, region, value)
-            return {row.arn} if row else set()
-        if name.startswith("Tags."):
-            return set(self.engine.store.tagged(name.removeprefix("Tags."), value))
-        if name == "Parents.TrialName" and spec.kind == "TrialComponent":
-            trial = self.engine.store.get("Trial", region, value)
-            return set(self.members.components([trial.arn])) if trial else set()
-        return None
+    def _matches(self, query: Query, row: Row) -> bool:
+        return not query.expression or matches(self._document(query.spec, row, query.asked), query.expression)
 
     def _document(self, spec: ResourceSpec, row: Row, asked: str) -> Document:
         """What Describe shows, with those of Tags and Parents that are asked for."""
@@ -115,118 +199,35 @@ class Search:
         return document
 
 
-def matches(document: Document, expression: Document) -> bool:
-    """Whether a document satisfies filters, nested filters and sub-expressions, joined by the Operator."""
-    joined = any if expression.get("Operator") == "Or" else all
-    answers = [
-        *(_satisfies(document, one) for one in expression.get("Filters", [])),
-        *(_nested(document, one) for one in expression.get("NestedFilters", [])),
-        *(matches(document, one) for one in expression.get("SubExpressions", [])),
-    ]
-    return joined(answers) if answers else True
+def _visibility(request: Document) -> list[Condition]:
+    """VisibilityConditions: a resource that has a key of the list must have one of the values given for it."""
+    wanted: dict[str, list[str]] = {}
+    for one in request.get("VisibilityConditions", ()):
+        key = str(one.get("Key", ""))
+        if not key.startswith("Tags."):
+            raise ValidationError(f"The Key {key!r} of a visibility condition is not of the form Tags.<key>.")
+        wanted.setdefault(key.removeprefix("Tags."), []).append(str(one.get("Value", "")))
+    return [visible(key, values) for key, values in wanted.items()]
 
 
-def _nested(document: Document, nested: Document) -> bool:
-    """One item of the list must satisfy all filters, whose names may begin with the list's own."""
-    prefix = nested["NestedPropertyName"] + "."
-    filters = [one | {"Name": one["Name"].removeprefix(prefix)} for one in nested["Filters"]]
-    items = property_values(document, nested["NestedPropertyName"])
-    return any(all(_satisfies(item, one) for one in filters) for item in items if isinstance(item, dict))
-
-
-def property_values(value: Any, path: str) -> list[Any]:
-    """All values at a dotted path: lists are looked into, `Tags.<key>` and `Metrics.<name>` by key, and a parameter's
-    StringValue or NumberValue is its value."""
-    if isinstance(value, list):
-        return [found for item in value for found in property_values(item, path)]
-    if not isinstance(value, dict):
-        return []
-    if path in value:  # names of parameters and metrics may have dots
-        inner = value[path]
-        if isinstance(inner, dict) and inner.keys() <= {"StringValue", "NumberValue"}:
-            inner = next(iter(inner.values()), None)
-        return inner if isinstance(inner, list) else [inner]
-    step, _, rest = path.partition(".")
-    if not rest or step not in value:
-        return []
-    inner = value[step]
-    if step == "Tags":
-        return [tag["Value"] for tag in inner if tag["Key"] == rest]
-    if step in {"Metrics", "FinalMetricDataList"}:
-        return [metric.get("Value", metric.get("Last")) for metric in inner if metric.get("MetricName") == rest]
-    return property_values(inner, rest)
-
-
-def _satisfies(document: Document, one: Document) -> bool:
-    values = property_values(document, one["Name"])
-    operator, wanted = one.get("Operator", "Equals" if "Value" in one else "Exists"), one.get("Value")
-    if operator in {"Exists", "NotExists"}:
-        return bool(values) if operator == "Exists" else not values
-    if wanted is None:
-        raise ValidationError(f"The filter on {one['Name']!r} needs a Value for its Operator {operator}.")
-    if operator in {"Equals", "NotEquals"}:
-        found = any(_equal(value, wanted) for value in values)
-        return found if operator == "Equals" else not found
-    if operator == "Contains":
-        return any(str(wanted).lower() in value.lower() for value in values if isinstance(value, str))
-    if operator == "In":
-        choices = [choice.strip() for choice in wanted.split(",")]
-        return any(_equal(value, choice) for value in values for choice in choices)
-    limit = _number(wanted)
-    if limit is None:
-        raise ValidationError(
-            f"Value {wanted!r} of the filter on {one['Name']!r} is neither a number nor a date-time such as "
-            f"2026-01-31T12:00:00, which the Operator {operator} needs."
-        )
-    return any(ORDER[operator](number, limit) for value in values if (number := _number(value)) is not None)
-
-
-def _equal(value: Any, wanted: str) -> bool:
-    if isinstance(value, bool):
-        return str(value).lower() == wanted.lower()
-    if isinstance(value, (int, float)):
-        return bool(value == _number(wanted))
-    return bool(value == wanted)
-
-
-def _number(value: Any) -> float | None:
-    """A number, a decimal in a string, or an ISO 8601 date-time as epoch seconds."""
+def _behind(entry: tuple[list[Any], int], place: Place, descending: bool) -> bool:
+    """Whether a result comes after the one that a token names, which may be gone by now."""
+    if not isinstance(place.key, list):
+        raise invalid(seal(place.key, place.id, place.seen))
+    last = (place.key, place.id)
+    if bool(entry[0]) != bool(place.key):
+        return not entry[0]
     try:
-        return float(value)
-    except (TypeError, ValueError):
-        pass
-    try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _sort_key(document: Document, name: str) -> tuple[Any, ...]:
-    """Numbers before texts; empty where the document has no such property."""
-    values = [value for value in property_values(document, name) if isinstance(value, (str, int, float))]
-    if not values:
-        return ()
-    number = _number(values[0])
-    return (0, number) if number is not None else (1, values[0])
-
-
-def _after(token: str, ordered: list[tuple[tuple[Any, ...], str]], *, descending: bool) -> int:
-    """The index of the first result behind the one that a token names, which may be gone by now."""
-    key, arn = unseal(token, 2)
-    if not isinstance(key, list) or not isinstance(arn, str):
-        raise invalid(token)
-    last = (tuple(key), arn)
-    for index, entry in enumerate(ordered):
-        if bool(entry[0]) != bool(last[0]):
-            behind = not entry[0]
-        else:
-            behind = entry < last if descending and entry[0] else entry > last
-        if behind:
-            return index
-    return len(ordered)
+        return entry < last if descending else entry > last
+    except TypeError:
+        raise invalid(seal(place.key, place.id, place.seen)) from None
 
 
 def family(engine: Engine, model: ServiceModel) -> Family:
-    """Search."""
-    return Family(functions={"Search": (Search(engine, model).answer, "runs")})
+    """Search, and what its console completes names from."""
+    return Family(
+        functions={
+            "Search": (Search(engine, model).answer, "runs"),
+            "GetSearchSuggestions": (Suggestions(engine, model).answer, "runs"),
+        }
+    )

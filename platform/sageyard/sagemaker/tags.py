@@ -1,39 +1,38 @@
 """Tags, on every resource that has an ARN."""
 
-from sageyard.errors import ResourceNotFoundError, ValidationError
+from sageyard.errors import ResourceNotFoundError
 from sageyard.resources.engine import Engine
 from sageyard.resources.family import Family
 from sageyard.resources.spec import Context, Document
-
-MAX_TAGS = 50
+from sageyard.resources.tag_rules import check_tags
+from sageyard.resources.tokens import invalid
 
 
 def family(engine: Engine) -> Family:
     """AddTags, ListTags, DeleteTags."""
     store = engine.store
 
-    def check(arn: str) -> None:
-        if store.by_arn(arn) is None:
+    def existing(request: Document, context: Context) -> str:
+        """The ARN that a request names; another region's is not found, as it is there that one asks for it."""
+        arn: str = request["ResourceArn"]
+        row = store.by_arn(arn)
+        if row is None or row.region != context.region:
             raise ResourceNotFoundError(f"Could not find resource with ARN {arn!r}: only existing resources have tags.")
+        return arn
 
     async def add_tags(request: Document, context: Context) -> Document:
-        arn = request["ResourceArn"]
-        check(arn)
-        wanted = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
-        if reserved := [key for key in wanted if key.lower().startswith("aws:")]:
-            raise ValidationError(f"Tag key {reserved[0]!r} starts with 'aws:', which is reserved: choose another key.")
-        if len(dict(store.tags(arn)) | wanted) > MAX_TAGS:
-            raise ValidationError(f"{arn} would have more than {MAX_TAGS} tags: remove some first with DeleteTags.")
-        store.add_tags(arn, wanted.items())
+        arn = existing(request, context)
+        store.add_tags(arn, check_tags(arn, store.tags(arn), request["Tags"]).items())
         return {"Tags": _shown(store.tags(arn))}
 
     async def list_tags(request: Document, context: Context) -> Document:
-        check(request["ResourceArn"])
-        return {"Tags": _shown(store.tags(request["ResourceArn"]))}
+        """All tags fit on one page: a page has at least 50, and a resource at most."""
+        if token := request.get("NextToken"):
+            raise invalid(token)
+        return {"Tags": _shown(store.tags(existing(request, context)))}
 
     async def delete_tags(request: Document, context: Context) -> Document:
-        check(request["ResourceArn"])
-        store.delete_tags(request["ResourceArn"], request["TagKeys"])
+        store.delete_tags(existing(request, context), request["TagKeys"])
         return {}
 
     return Family(

@@ -5,7 +5,6 @@ from sageyard.resources.family import Family
 from sageyard.resources.spec import Document, Resource
 from sageyard.sagemaker.ended_first import EndedFirst
 
-
 OPERATIONS = (
     "ExecuteSamplingOperation", "ExecuteTrainingOperation", "GetSamplingOperationResult", "GetTrainingOperationResult",
     "SampleTrainingSession", "SampleTrainingSessionWithResponseStream",

@@ -53,6 +53,16 @@ class Associations:
             except sqlite3.IntegrityError:
                 raise AssociationExistsError(f"{edge.source} to {edge.destination}") from None
 
+    def ensure(self, edge: Association) -> None:
+        """Store an edge unless there is one between the same two."""
+        with self.database.transaction() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO associations (region, source, destination, type, source_type,"
+                " destination_type, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (edge.region, edge.source, edge.destination, edge.type, edge.source_type, edge.destination_type,
+                 edge.created),
+            )  # fmt: skip
+
     def delete(self, source: str, destination: str) -> bool:
         """Remove an edge; answers whether there was one."""
         with self.database.transaction() as connection:

@@ -1,25 +1,35 @@
-"""Memory of instance types."""
+"""Memory and CPUs of instance types."""
+
+import os
 
 import pytest
-from sageyard.jobs.limits import GIB, instance_memory, memory_limit
+from sageyard.jobs.limits import cpu_limit, has_gpu, instance_size, memory_limit
 
 
 @pytest.mark.parametrize(
-    ("instance_type", "gib"),
+    ("instance_type", "cpus", "gib"),
     [
-        ("ml.t3.medium", 4),
-        ("ml.m5.large", 8),
-        ("ml.m5.xlarge", 16),
-        ("ml.m5.24xlarge", 384),
-        ("ml.c5.9xlarge", 72),
-        ("ml.r5d.2xlarge", 64),
+        ("ml.t3.medium", 2, 4),
+        ("ml.t3.large", 2, 8),
+        ("ml.m5.large", 2, 8),
+        ("ml.m5.xlarge", 4, 16),
+        ("ml.m5.24xlarge", 96, 384),
+        ("ml.c5.9xlarge", 36, 72),
+        ("ml.r5d.2xlarge", 8, 64),
+        ("ml.g5.xlarge", 4, 16),
     ],
 )
-def test_memory_follows_the_instance_type(instance_type: str, gib: int) -> None:
-    assert instance_memory(instance_type) == gib * GIB
+def test_the_size_follows_the_instance_type(instance_type: str, cpus: int, gib: int) -> None:
+    assert instance_size(instance_type) == (cpus, gib)
 
 
-@pytest.mark.parametrize("instance_type", ["ml.p3.2xlarge", "ml.g5.xlarge", "local"])
+@pytest.mark.parametrize("instance_type", ["ml.trn1.2xlarge", "local"])
 def test_other_types_are_limited_by_the_machine_alone(instance_type: str) -> None:
-    assert instance_memory(instance_type) is None
+    assert instance_size(instance_type) is None
     assert memory_limit(instance_type) == memory_limit("ml.r5.24xlarge") > 0
+    assert cpu_limit(instance_type) == os.cpu_count()
+    assert cpu_limit("ml.m5.large") == min(2, os.cpu_count() or 1)
+
+
+def test_types_with_gpus_are_those_of_the_g_and_p_families() -> None:
+    assert [has_gpu(f"ml.{name}") for name in ("g5.xlarge", "p4d.24xlarge", "m5.large", "c5.xlarge")] == [1, 1, 0, 0]

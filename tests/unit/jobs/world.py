@@ -144,7 +144,7 @@ class World:
         self.objects = MemoryObjects(folder / "objects")
         self.logs, self.metrics = MemoryLogs(), MemoryMetrics()
         self.clock = ShiftedClock()
-        cloud = Cloud(self.objects, self.logs, self.metrics, MemoryEvents(), "http://127.0.0.1:1", None)
+        cloud = Cloud(self.objects, self.logs, self.metrics, MemoryEvents(), "http://127.0.0.1:1", None, None)
         image = folder / "containers" / "exam"
         image.mkdir(parents=True)
         (image / "image.toml").write_text(

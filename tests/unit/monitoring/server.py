@@ -107,7 +107,7 @@ class Server:
         self.clock = ShiftedClock(now - time.time())
         self.bucket, self.jobs, self.endpoints = Bucket(), Jobs(), Endpoints()
         unused = cast("Any", None)
-        cloud = Cloud(cast("Any", self.bucket), unused, unused, unused, "", unused)
+        cloud = Cloud(cast("Any", self.bucket), unused, unused, unused, "", unused, unused)
         self.store = Resources(path / "sageyard.db")
         self.engine = Engine(self.store, self.clock, derive(service), "123456789012")
         self.flushed: list[tuple[str, str]] = []

@@ -306,22 +306,23 @@ def test_other_monitoring_types_fail_and_say_that_they_are_not_analysed(drive: D
     async def scenario(server: Server) -> None:
         quality = definition("labels")
         request: dict[str, Any] = {
-            member.replace("DataQuality", "ModelQuality"): value for member, value in quality.items()
+            member.replace("DataQuality", "ModelBias"): value for member, value in quality.items()
         }
-        del request["ModelQualityBaselineConfig"]
-        request["ModelQualityJobInput"] |= {"GroundTruthS3Input": {"S3Uri": "s3://bucket/labels"}}
-        await server.call("CreateModelQualityJobDefinition", **request)
+        del request["ModelBiasBaselineConfig"]
+        request["ModelBiasAppSpecification"] = {"ImageUri": "clarify", "ConfigUri": "s3://bucket/config"}
+        request["ModelBiasJobInput"] |= {"GroundTruthS3Input": {"S3Uri": "s3://bucket/labels"}}
+        await server.call("CreateModelBiasJobDefinition", **request)
         wanted = schedule("labelled")
         wanted["MonitoringScheduleConfig"] |= {
             "MonitoringJobDefinitionName": "labels",
-            "MonitoringType": "ModelQuality",
+            "MonitoringType": "ModelBias",
         }
         await server.call("CreateMonitoringSchedule", **wanted)
         await until(lambda: server.status("labelled"))
         server.move_to("2026-11-21 09:00")
         [execution] = await server.ended()
         assert execution["MonitoringExecutionStatus"] == "Failed"
-        assert execution["FailureReason"].startswith("MonitoringType ModelQuality is not analysed yet")
+        assert execution["FailureReason"].startswith("MonitoringType ModelBias is not analysed yet")
 
     drive(scenario)
 

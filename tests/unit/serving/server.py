@@ -118,6 +118,7 @@ class App:
             NoEvents(),
             "",
             None,
+            None,
         )
         service = model.load("sagemaker")
         self.engine = Engine(Resources(state / "sageyard.db"), clock, derive(service), settings.account_id)

@@ -7,15 +7,17 @@ from sageyard.pipelines.steps.decision import Condition, Fail
 from sageyard.pipelines.steps.endpoint import Endpoint, InferenceComponent
 from sageyard.pipelines.steps.for_each import ForEach
 from sageyard.pipelines.steps.job import AutoML, Processing, Training, Transform, Tuning
+from sageyard.pipelines.steps.lambda_function import Lambda
 from sageyard.pipelines.steps.lineage import Lineage
 from sageyard.pipelines.steps.model import EndpointConfig, Model, RegisterModel
 from sageyard.pipelines.steps.quality_check import QualityCheck
-from sageyard.pipelines.steps.refused import EMR, ClarifyCheck, EMRServerless
+from sageyard.pipelines.steps.refused import EMR, ClarifyCheck, EMRServerless, Job
 
 STEP_TYPES: dict[str, StepType] = {
     step.type: step()
     for step in (
         AutoML, Callback, ClarifyCheck, Cleanup, Condition, EMR, EMRServerless, Endpoint, EndpointConfig, Fail, ForEach,
-        InferenceComponent, Lineage, Model, Processing, QualityCheck, RegisterModel, Training, Transform, Tuning,
+        InferenceComponent, Job, Lambda, Lineage, Model, Processing, QualityCheck, RegisterModel, Training, Transform,
+        Tuning,
     )
 }  # fmt: skip

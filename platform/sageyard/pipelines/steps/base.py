@@ -7,11 +7,14 @@ from typing import Any, ClassVar
 
 from sageyard.cloud import Cloud
 from sageyard.errors import AwsError
+from sageyard.pipelines.requests import typed
 from sageyard.resources.engine import Engine
 from sageyard.resources.spec import Api, Document
 
 PATIENCE = 3600.0  # seconds between two looks at a resource that nothing is heard of
 LONGEST_NAME = 63
+INTERNAL_ERROR = "SageMaker.JOB_INTERNAL_ERROR"
+"""What a retry policy calls a job that ended by a fault of the service's: here, with the server that ran it."""
 
 
 class StepFailedError(Exception):
@@ -65,18 +68,19 @@ class StepRun:
     properties: Callable[[str], Document]
     """What a step before this one has become."""
 
-    def job_name(self, base: str | None = None) -> str:
-        """A name that this attempt alone has, the same after a restart: `pipelines-<execution>-<step>-<letters>`."""
+    def job_name(self, base: str | None = None, longest: int = LONGEST_NAME) -> str:
+        """A name that this attempt alone has, the same after a restart: `pipelines-<execution>-<step>-<letters>`, or,
+        where names are short, without its beginning."""
         own = f"{self.execution_arn} {self.name} {self.started} {self.attempt}"
         letters = hashlib.sha256(own.encode()).hexdigest()[:10]
-        stem = f"{base or 'pipelines'}-{self.execution_id}"
-        room = LONGEST_NAME - len(stem) - len(letters) - 2
+        stem = f"{base or 'pipelines'}-{self.execution_id}" if longest == LONGEST_NAME else self.execution_id
+        room = longest - len(stem) - len(letters) - 2
         return f"{stem}-{self.name[: max(room, 0)].strip('-')}-{letters}".replace("--", "-")
 
     async def call(self, operation: str, request: Document) -> Document:
         """A SageMaker operation; a refusal fails the step in AWS's words."""
         try:
-            return await self.api.call(operation, request, region=self.region)
+            return await self.api.call(operation, typed(operation, request), region=self.region)
         except AwsError as error:
             types = {
                 "ResourceLimitExceeded": "SageMaker.RESOURCE_LIMIT",
@@ -85,6 +89,16 @@ class StepRun:
             }
             reason = f"ClientError: Failed to invoke sagemaker:{operation}. Error Details: {error.message}"
             raise StepFailedError(reason, *filter(None, [types.get(error.code)])) from None
+
+    async def made(self, kind: str, name: str, request: Document) -> Document:
+        """What CreateX answers, once; None of a request is repeated where the server died right after the call.
+
+        One of that name that was there before is refused in AWS's words. Answers nothing where it was made before.
+        """
+        if name in self.notes.get("making", []) and self.engine.resource(kind, self.region, name) is not None:
+            return {}
+        self.remember({"making": [*self.notes.get("making", []), name]})
+        return await self.call(f"Create{kind}", request)
 
     async def settled(self, kind: str, name: str) -> None:
         """Return when a resource moves no more by itself, or is gone."""

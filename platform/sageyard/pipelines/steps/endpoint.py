@@ -14,14 +14,24 @@ class Endpoint(StepType):
 
     async def start(self, run: StepRun) -> None:
         name = run.arguments[f"{self.kind}Name"]
-        exists = run.engine.resource(self.kind, run.region, name) is not None
-        if exists and not run.notes.get("called"):
-            await run.call(f"Update{self.kind}", run.arguments)  # Tags, which no Update has, are dropped by validation
-        elif not exists:
-            await run.call(f"Create{self.kind}", run.arguments)
-        run.remember({"name": name, "called": True})
+        if "calling" not in run.notes or not self._called(run, name):
+            exists = run.engine.resource(self.kind, run.region, name) is not None
+            operation = f"{'Update' if exists else 'Create'}{self.kind}"
+            run.remember({"calling": operation})
+            await run.call(operation, run.arguments)  # Tags, which no Update has, are dropped by validation
+        run.remember({"name": name})
         described = await run.call(f"Describe{self.kind}", {f"{self.kind}Name": name})
         run.save_metadata({self.kind: {"Arn": described[f"{self.kind}Arn"]}})
+
+    def _called(self, run: StepRun, name: str) -> bool:
+        """Whether the call that a server before this one was about to make has been made."""
+        row = run.engine.resource(self.kind, run.region, name)
+        if row is None or run.notes["calling"].startswith("Create"):
+            return row is not None
+        return row.status == "Updating" or self._same(row.document, run.arguments)
+
+    def _same(self, document: Document, arguments: Document) -> bool:
+        return bool(document["EndpointConfigName"] == arguments["EndpointConfigName"])
 
     async def finish(self, run: StepRun) -> Document:
         name = run.notes["name"]
@@ -37,3 +47,6 @@ class InferenceComponent(Endpoint):
 
     type = "InferenceComponent"
     kind = "InferenceComponent"
+
+    def _same(self, document: Document, arguments: Document) -> bool:
+        return all(document.get(name) == value for name, value in arguments.items() if name != "Tags")

@@ -4,11 +4,18 @@ from contextlib import suppress
 from typing import ClassVar
 
 from sageyard.errors import AwsError
-from sageyard.pipelines.steps.base import StepFailedError, StepRun, StepStoppedError, StepType
+from sageyard.pipelines.steps.base import (
+    INTERNAL_ERROR,
+    LONGEST_NAME,
+    StepFailedError,
+    StepRun,
+    StepStoppedError,
+    StepType,
+)
 from sageyard.resources.spec import Document
 
 FAILURES = {
-    "InternalServerError": "SageMaker.JOB_INTERNAL_ERROR",
+    "InternalServerError": INTERNAL_ERROR,
     "CapacityError": "SageMaker.CAPACITY_ERROR",
     "ResourceLimitExceeded": "SageMaker.RESOURCE_LIMIT",
 }
@@ -24,6 +31,7 @@ class JobStep(StepType):
     noun: ClassVar[str] = ""
     """How members of the API call it, where that is not the kind: `AutoMLJob`."""
     in_experiment: ClassVar[bool] = False
+    longest_name: ClassVar[int] = LONGEST_NAME
 
     @property
     def _noun(self) -> str:
@@ -31,7 +39,7 @@ class JobStep(StepType):
 
     async def start(self, run: StepRun) -> None:
         member = f"{self._noun}Name"
-        name = run.job_name(run.arguments.get(member))
+        name = run.job_name(run.arguments.get(member), self.longest_name)
         if run.engine.resource(self.kind, run.region, name) is None:  # else the server died right after this call
             request = {**run.arguments, member: name}
             if self.in_experiment and run.experiment is not None:
@@ -83,11 +91,21 @@ class Transform(JobStep):
 
 
 class Tuning(JobStep):
-    """CreateHyperParameterTuningJob."""
+    """CreateHyperParameterTuningJob. Its properties have its training jobs as well, the best first: what the SDKs'
+    `get_top_model_s3_uri(0)` counts from."""
 
     type = "Tuning"
     kind = "HyperParameterTuningJob"
     metadata = "TuningJob"
+    longest_name = 32
+
+    async def finish(self, run: StepRun) -> Document:
+        ended = await super().finish(run)
+        best = (ended.get("BestTrainingJob") or {}).get("FinalHyperParameterTuningJobObjectiveMetric", {})
+        request = {"HyperParameterTuningJobName": run.notes["job"], "SortBy": "FinalObjectiveMetricValue",
+                   "SortOrder": "Ascending" if best.get("Type") == "Minimize" else "Descending",
+                   "MaxResults": 100}  # fmt: skip
+        return ended | await run.call("ListTrainingJobsForHyperParameterTuningJob", request)
 
 
 class AutoML(JobStep):
@@ -97,3 +115,4 @@ class AutoML(JobStep):
     kind = "AutoMLJobV2"
     metadata = "AutoMLJob"
     noun = "AutoMLJob"
+    longest_name = 32

@@ -50,8 +50,7 @@ class EndpointConfig(StepType):
 
     async def start(self, run: StepRun) -> None:
         name = run.arguments.get("EndpointConfigName") or run.job_name()
-        if run.engine.resource("EndpointConfig", run.region, name) is None:
-            await run.call("CreateEndpointConfig", {**run.arguments, "EndpointConfigName": name})
+        await run.made("EndpointConfig", name, {**run.arguments, "EndpointConfigName": name})
         run.remember({"name": name})
 
     async def finish(self, run: StepRun) -> Document:

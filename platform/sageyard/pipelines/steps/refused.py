@@ -32,3 +32,10 @@ class EMRServerless(EMR):
     """A serverless application's job run."""
 
     type = "EMRServerless"
+
+
+class Job(Refused):
+    """A job of a category: the customisation or evaluation of a foundation model."""
+
+    type = "Job"
+    instead = "no foundation model is customised or evaluated here; train a model of your own in a Training step"

@@ -1,0 +1,1 @@
+"""The feature store: feature groups, their online store, and their offline store in S3."""

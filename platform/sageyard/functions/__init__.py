@@ -1,0 +1,1 @@
+"""Lambda: invocations of Python functions, each in a process of its own."""

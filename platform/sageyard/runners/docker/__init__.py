@@ -1,0 +1,1 @@
+"""Containers by the Docker Engine. Needs the docker SDK: `pip install 'sageyard[docker]'`."""
