@@ -203,6 +203,13 @@ def test_models_of_several_folds_answer_with_their_mean_also_when_pickled(serve,
     np.testing.assert_allclose(found, (first.predict(rows) + second.predict(rows)) / 2, atol=1e-6)
 
 
+def test_the_archive_that_local_mode_leaves_beside_the_model_is_passed_over(serve, booster, tmp_path):
+    base = model_folder(tmp_path, xgboost_model=booster.save_raw("ubj"))
+    (base / "model" / "model.tar.gz").write_bytes(b"no model")
+    with serve(IMAGE, base, {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}) as server:
+        assert server.request(csv(ROWS))[0] == 200
+
+
 def test_a_model_that_cannot_be_loaded_ends_the_server_and_the_log_says_why(serve, tmp_path):
     with serve(IMAGE, model_folder(tmp_path, xgboost_model=b"no model")) as server:
         assert server.process.wait(20) == 1

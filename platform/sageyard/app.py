@@ -204,7 +204,7 @@ class Sageyard:
         self.lineage = AutomaticLineage(self.engine, self.cloud.metrics)
         self.events = EventBridge(self.engine, self.cloud, self.clock, lambda: self.operations)
         self.mount.rules.deliver = self.events.deliveries.add
-        self.mount.rules.changed = self.events.timers.wake
+        self.mount.rules.changed = self.events.timers.refresh
         self.admin = Admin(self)
         self._tasks: set[asyncio.Task[None]] = set()
 

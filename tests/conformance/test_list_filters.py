@@ -208,6 +208,8 @@ def test_every_sort_key_sorts_both_ways(three_of: ThreeOf, operation: str) -> No
 def _value(entry: dict[str, Any], key: str, three: Three) -> Any:
     """What an entry is sorted by, under whatever name it shows it."""
     plain = key.replace("_", "").lower()
+    if plain == "name" and "Name" in entry:  # beside an identifier, which is not what the list calls the name
+        return entry["Name"]
     aliases = {"createdate": "creationtime", "lastupdateddate": "lastmodifiedtime"}
     wanted = {plain, aliases.get(plain, plain)}
     if plain in {"name", "imagename"}:

@@ -91,7 +91,7 @@ class Work:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.sagemaker, self.s3 = server.client("sagemaker"), server.client("s3")
-        self.s3.create_bucket(Bucket="work")
+        self.s3.create_bucket(Bucket="jobs")
 
     def train(self, name: str, image: str, script: str = "", instances: int = 1, **members: Any) -> dict[str, Any]:
         """Run a training job to its end; its description."""
@@ -101,7 +101,7 @@ class Work:
             RoleArn=ROLE,
             AlgorithmSpecification=algorithm,
             HyperParameters={"script": json.dumps(script)},
-            OutputDataConfig={"S3OutputPath": "s3://work/output"},
+            OutputDataConfig={"S3OutputPath": "s3://jobs/output"},
             ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": instances, "VolumeSizeInGB": 1}
             | members.pop("ResourceConfig", {}),
             StoppingCondition={"MaxRuntimeInSeconds": 120},

@@ -89,8 +89,8 @@ def test_an_isolated_job_reaches_nothing(work: Work, own_image: str, unique: str
 def test_xgboost_trains_across_two_hosts(work: Work, built_images: None, unique: str) -> None:
     for shard in (1, 2):
         rows = "".join(f"{number % 2},{number % 2 + shard / 10},{number}\n" for number in range(50))
-        work.s3.put_object(Bucket="work", Key=f"{unique}/{shard}.csv", Body=rows)
-    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://work/{unique}", "S3DataDistributionType": "ShardedByS3Key"}
+        work.s3.put_object(Bucket="jobs", Key=f"{unique}/{shard}.csv", Body=rows)
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://jobs/{unique}", "S3DataDistributionType": "ShardedByS3Key"}
     work.sagemaker.create_training_job(
         TrainingJobName=unique,
         RoleArn="arn:aws:iam::123456789012:role/SageyardExecutionRole",
@@ -102,7 +102,7 @@ def test_xgboost_trains_across_two_hosts(work: Work, built_images: None, unique:
         InputDataConfig=[
             {"ChannelName": "train", "ContentType": "text/csv", "DataSource": {"S3DataSource": source}},
         ],
-        OutputDataConfig={"S3OutputPath": "s3://work/output"},
+        OutputDataConfig={"S3OutputPath": "s3://jobs/output"},
         ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1},
         StoppingCondition={"MaxRuntimeInSeconds": 120},
     )
@@ -134,14 +134,14 @@ def test_aws_clients_in_a_container_find_the_server(work: Work, built_images: No
     script = (
         "import boto3; "
         "open('scratch', 'w').close(); "
-        "boto3.client('s3').put_object(Bucket='work', Key='from-inside', Body=b'here'); "
+        "boto3.client('s3').put_object(Bucket='jobs', Key='from-inside', Body=b'here'); "
         "print(boto3.client('sts', endpoint_url='https://sts.us-east-1.amazonaws.com').get_caller_identity()['Account'])"
     )
     algorithm = {"ContainerEntrypoint": ["python", "-c", script]}
     image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1"
     ended = work.train(unique, image, AlgorithmSpecification=algorithm)
     assert ended["TrainingJobStatus"] == "Completed", ended
-    assert work.s3.get_object(Bucket="work", Key="from-inside")["Body"].read() == b"here"
+    assert work.s3.get_object(Bucket="jobs", Key="from-inside")["Body"].read() == b"here"
     assert "123456789012" in work.log("/aws/sagemaker/TrainingJobs", unique)
 
 

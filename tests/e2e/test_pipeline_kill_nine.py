@@ -77,7 +77,8 @@ def prepared(server: Server, steps: list[dict[str, Any]]) -> str:
 
 
 @pytest.mark.timeout(120)
-def test_a_step_whose_job_died_with_the_server_begins_again_and_no_other_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["kill", "stop"])
+def test_a_step_whose_job_died_with_the_server_begins_again_and_no_other_does(tmp_path: Path, end: str) -> None:
     gate = tmp_path / "gate"
     (tmp_path / "open").touch()
     port = free_port()
@@ -99,7 +100,7 @@ def test_a_step_whose_job_died_with_the_server_begins_again_and_no_other_does(tm
 
     eventually(lambda: "Second" in jobs_of(server))
     eventually(runs, what="the second step's job")
-    server.kill()
+    getattr(server, end)()
     server = start_server(tmp_path / "state", port)
     eventually(lambda: jobs_of(server).count("Second") == 2, what="the second attempt")
     gate.touch()

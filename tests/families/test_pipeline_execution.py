@@ -290,3 +290,23 @@ def test_a_step_that_nothing_stands_behind_says_what_to_use_instead(
     assert execution["PipelineExecutionStatus"] == "Failed"
     assert steps["Try"]["FailureReason"].startswith(f"Sageyard runs no {kind} steps: ")
     assert told in steps["Try"]["FailureReason"]
+
+
+SOURCE = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/train"}}
+OUTPUT = {"OutputDataConfig": {"S3OutputPath": "s3://bucket/automl"}, "RoleArn": ROLE}
+FIRST = {"InputDataConfig": [{"DataSource": SOURCE, "TargetAttributeName": "y"}], **OUTPUT}
+SECOND = {
+    "AutoMLJobInputDataConfig": [{"ChannelType": "training", "ContentType": "text/csv", "DataSource": SOURCE}],
+    "AutoMLProblemTypeConfig": {"TabularJobConfig": {"TargetAttributeName": "y"}},
+    **OUTPUT,
+}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("arguments", [FIRST, SECOND], ids=["first version", "second version"])
+def test_a_step_whose_operation_keeps_only_a_record_fails_and_says_so(
+    arguments: dict[str, Any], start: Callable[..., str], ended: Ended
+) -> None:
+    execution, steps = ended(start([step("Search", "AutoML", arguments)]))
+    assert execution["PipelineExecutionStatus"] == "Failed"
+    assert "Sageyard records auto ml jobs but does not run them" in steps["Search"]["FailureReason"]

@@ -9,12 +9,10 @@ from tests.infra.conftest import project, wait_until_healthy
 from tests.local_mode.conftest import docker
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
-SCRIPT = """\
-import boto3, os
-from pathlib import Path
-Path("/opt/ml/processing/out/host").write_text(os.uname().nodename)
-boto3.client("s3").put_object(Bucket="from-inside", Key="user", Body=str(os.getuid()))
-"""
+PROGRAM = (
+    'import boto3, os; open("/opt/ml/processing/out/host", "w").write(os.uname().nodename); '
+    'boto3.client("s3").put_object(Bucket="from-inside", Key="user", Body=str(os.getuid()))'
+)
 
 
 def test_a_job_runs_beside_the_server_and_reaches_it(image: str, built_scikit_learn: str, tmp_path: Path) -> None:
@@ -30,7 +28,7 @@ def test_a_job_runs_beside_the_server_and_reaches_it(image: str, built_scikit_le
         sagemaker.create_processing_job(
             ProcessingJobName="beside",
             RoleArn=ROLE,
-            AppSpecification={"ImageUri": built_scikit_learn, "ContainerEntrypoint": ["python", "-c", SCRIPT]},
+            AppSpecification={"ImageUri": built_scikit_learn, "ContainerEntrypoint": ["python", "-c", PROGRAM]},
             ProcessingResources={
                 "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
             },

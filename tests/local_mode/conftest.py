@@ -97,7 +97,7 @@ def run_local(bridge_server: Server, local_images: None, tmp_path: Path) -> Call
         command = [sys.executable, "-m", "sageyard", "run", "--state-dir", str(bridge_server.state_dir), "--"]
         finished = subprocess.run(
             [*command, interpreter(version), str(SCRIPTS / f"{name}.py"), str(tmp_path)],
-            env=environment, capture_output=True, text=True, timeout=280, cwd=tmp_path, check=False,
+            env=environment, capture_output=True, text=True, timeout=240, cwd=tmp_path, check=False,
         )  # fmt: skip
         output = finished.stdout + finished.stderr
         assert finished.returncode == 0, f"{finished.stdout[-5000:]}\n{finished.stderr[-5000:]}"

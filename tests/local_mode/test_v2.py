@@ -15,15 +15,12 @@ def test_estimators_processors_and_pipelines_run_in_local_containers(
     assert report["model"].startswith("s3://sagemaker-us-east-1-123456789012/")
     assert report["explicit"] == 300
     assert report["xgboost_accuracy"] > 0.85
-    assert report["transformed"] == 20
     assert report["prepared"] == 300
     assert report["from_processing"] == "prepared 300 rows"
     assert report["from_training"] == "trained on 300 rows, hosts 1"
     assert report["sklearn_accuracy"] > 0.85
     assert report["pair"] == "trained on 300 rows, hosts 2"
     assert report["mounted_model"] > 200
-    assert "Process exited with code: 2" in report["failure"]
-    assert "invalid float value: 'none'" in report["output"]
     assert report["pipeline"] == "Succeeded"
     assert report["steps"] == {"Prepare": "Succeeded", "Train": "Succeeded"}
     assert report["running"] == [], "containers were left running"

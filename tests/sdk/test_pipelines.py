@@ -64,6 +64,12 @@ def test_sdk_v3_runs_a_pipeline_with_a_loop_a_cleanup_and_a_follow_up(run_script
 @pytest.mark.timeout(300)
 def test_sdk_v2_runs_functions_as_steps_and_says_what_they_lack(run_script: Run) -> None:
     report = run_script(2, "v2_step_functions")
-    print({k: v for k, v in report.items() if k != "output"})
     assert report["status"] == "Succeeded", report["steps"]
     assert report["result"] == 42
+    broken, reasons = report["broken"]
+    assert broken == "Failed"
+    assert reasons["Breaks"].startswith("AlgorithmError: ValueError('there is a reason')")
+    assert reasons["Bare"].startswith("The job could not install the SageMaker SDK, which a function with @step needs")
+    assert "pip install 'sageyard[sdk]'" in reasons["Bare"]
+    assert reasons["Note"].startswith("The image has no amazon_sagemaker_scheduler, which runs notebook jobs")
+    assert "Processing step" in reasons["Note"]

@@ -21,11 +21,7 @@ class Attribute:
         if not found or "".join(match[0] for match in found) != path:
             raise AnalysisError(f"{meaning} {text!r} is neither an index, nor a name, nor a JSONPath like '$.score'.")
         self.steps = [next(group for group in match.groups() if group is not None) for match in found]
-
-    @property
-    def index(self) -> int | None:
-        """The position in a row, if this is one."""
-        return int(self.text) if self.text.strip().isdigit() else None
+        self.index = int(text) if text.strip().isdigit() else None
 
     def column(self, names: Sequence[str]) -> int:
         """The position of a column among `names`: by name, else by index."""

@@ -20,6 +20,8 @@ MEANINGS = {
     "probability": "probability_attribute",
     "ground_truth": "ground_truth_attribute",
 }
+FIRST = Attribute("0", MEANINGS["ground_truth"])
+"""Where a label stands in its groundTruthData, if nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ def _labels(record: Mapping[str, Any], attribute: Attribute | None) -> list[Any]
     truth = record.get("groundTruthData")
     if not isinstance(truth, dict):
         raise AnalysisError("A record has no groundTruthData: the dataset is not what the ground truth merge writes.")
-    return (attribute or Attribute("0", "ground_truth_attribute")).values(truth) or [None]
+    return (attribute or FIRST).values(truth) or [None]
 
 
 def _by_script(

@@ -7,16 +7,19 @@ whole PutEvents for one target that it lacks; only archives are left to it.
 import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from sageyard.aws.bridges import moto
-from sageyard.aws.moto_services import MotoServices
+from sageyard.aws.exchange import ServiceRequest
+from sageyard.aws.moto_services import READING, MotoServices
 from sageyard.clock import iso
 from sageyard.cloud import EventTimer
 
 logger = logging.getLogger(__name__)
 
+TIMED = ("cloudformation", "events", "scheduler")
+"""Services whose requests may change what fires by the clock."""
 Deliver = Callable[[str, dict[str, Any], dict[str, Any]], None]
 """Told of a region, a target as PutTargets had it, and an event for it; durable on return."""
 
@@ -28,8 +31,8 @@ class EventRules:
         self._services = services
         self._account_id = account_id
         self.deliver: Deliver | None = None
-        self.changed: Callable[[], None] = lambda: None
-        """Called when rules or schedules may have changed."""
+        self.changed: Callable[[], Awaitable[None]] | None = None
+        """Called when rules or schedules may have changed, before their client has its answer."""
 
     def install(self, replaying: Callable[[], bool]) -> None:
         """Replace how moto's rules send; while its journal is replayed, they are silent."""
@@ -89,6 +92,11 @@ class EventRules:
         """Delete a schedule, as its client could have done. Blocks."""
         group, name = timer.arn.split("/")[-2:]
         self._services.delete_schedule(timer.region, group, name)
+
+
+def changes_timers(request: ServiceRequest) -> bool:
+    """Whether a request may change what fires by the clock."""
+    return request.service in TIMED and not request.operation.startswith((*READING, "PutEvents"))
 
 
 def _matches(rule: Any, event: dict[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from sageyard.aws.athena.history import History
 from sageyard.aws.athena.operations import AthenaOperations
 from sageyard.aws.athena.queries import Queries
 from sageyard.aws.bridges import Bridges
-from sageyard.aws.event_rules import EventRules
+from sageyard.aws.event_rules import EventRules, changes_timers
 from sageyard.aws.exchange import ServiceAnswer, ServiceRequest, error_answer
 from sageyard.aws.functions import StoredFunctions
 from sageyard.aws.identity import answer_identity
@@ -33,8 +33,6 @@ from sageyard.store.database import Database
 
 MIGRATIONS = Path(__file__).parent / "migrations" / "services"
 S3_CONTROL = "/v20180820/"
-TIMED = ("cloudformation", "events", "scheduler")
-"""Services whose requests may change what fires by the clock."""
 OWN_TABLES = ("log_events", "log_streams", "log_groups", "metrics", "athena_queries")
 
 
@@ -93,8 +91,8 @@ class AwsMount:
         if self._lambda.knows(request):
             return await self._lambda.answer(request)
         answer = answer_identity(request, self._account_id) or await self.services.answer(request)
-        if request.service in TIMED and request.operation != "PutEvents":
-            self.rules.changed()
+        if self.rules.changed is not None and changes_timers(request):
+            await self.rules.changed()
         return answer
 
     def reset(self) -> None:

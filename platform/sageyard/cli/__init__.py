@@ -20,6 +20,7 @@ COMMANDS = {
     "env": "sageyard.cli.env:env",
     "run": "sageyard.cli.env:run",
     "images": "sageyard.cli.images:images",
+    "pipelines": "sageyard.cli.pipelines:pipelines",
     "clock": "sageyard.cli.clock:clock",
     "coverage": "sageyard.cli.coverage:coverage",
     "demo": "sageyard.cli.demo:demo",

@@ -34,24 +34,34 @@ class Timers:
         self._clock = clock
         self._account_id = account_id
         self._woken = asyncio.Event()
+        self._turn = asyncio.Lock()
 
     def wake(self) -> None:
-        """Look at the clock and the schedules now: one of them has changed."""
+        """Look at the clock now: it was moved."""
+        self._woken.set()
+
+    async def refresh(self) -> None:
+        """Rules or schedules may have changed: when this returns, what they fire next is durable."""
+        await self._look()
         self._woken.set()
 
     async def run(self) -> None:
         """Fire for ever."""
         while True:
             self._woken.clear()
-            try:
-                due = await self.fire()
-            except Exception:
-                logger.exception("schedules of EventBridge")
-                due = None
+            due = await self._look()
             seconds = LONGEST_SLEEP if due is None else min(max(0.0, due - self._clock.now()), LONGEST_SLEEP)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._woken.wait()
+
+    async def _look(self) -> float | None:
+        async with self._turn:
+            try:
+                return await self.fire()
+            except Exception:
+                logger.exception("schedules of EventBridge")
+                return None
 
     async def fire(self) -> float | None:
         """Fire what is due; answers when the next timer is, or None."""

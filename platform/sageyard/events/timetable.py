@@ -6,7 +6,7 @@ its start.
 """
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from itertools import islice
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -57,7 +57,9 @@ def _period(expression: str) -> float:
     return float(found[1]) * UNITS[found[2]] if found else 0.0
 
 
-def _zone(timer: EventTimer) -> ZoneInfo:
+def _zone(timer: EventTimer) -> tzinfo:
+    if timer.timezone == "UTC":
+        return UTC  # known even where the system has no list of time zones
     try:
         return ZoneInfo(timer.timezone)
     except (ZoneInfoNotFoundError, ValueError):

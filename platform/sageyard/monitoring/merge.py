@@ -77,10 +77,10 @@ def merge_job(
 
 
 def seconds_left(definition: Document, merge: Document) -> int:
-    """What the described merge job leaves of MaxRuntimeInSeconds, which it shares with the analysis.
+    """What a completed merge job leaves of MaxRuntimeInSeconds, which it shares with the analysis.
 
     A merge that took longer was not stopped at its limit: the server's clock was moved meanwhile, and says nothing.
     """
     limit: int = definition.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_SECONDS)
-    spent = round(merge["ProcessingEndTime"] - merge.get("ProcessingStartTime", merge["ProcessingEndTime"]))
+    spent = round(merge["ProcessingEndTime"] - merge["ProcessingStartTime"])
     return limit - spent if 0 <= spent < limit else limit

@@ -12,6 +12,7 @@ from typing import Any
 
 from sageyard.errors import ValidationError
 from sageyard.pipelines.expressions import ExpressionError, gets, parts
+from sageyard.pipelines.properties import unknown
 
 VERSION = "2020-12-01"
 UNREADABLE = "Unable to parse pipeline definition. "
@@ -147,7 +148,7 @@ def _check(definition: Definition) -> None:
                     f"step {step.name!r} depends on {name!r}, which is no step of the pipeline: its steps are "
                     f"{', '.join(definition.steps)}"
                 )
-        for path in _paths(step.name, step.document.get("Arguments")):
+        for path in _asked(step):
             if path[0] == "Parameters" and path[1] not in definition.parameters:
                 raise _invalid(
                     f"step {step.name!r} uses parameter {path[1]!r}, which is not defined: the parameters are "
@@ -159,6 +160,17 @@ def _check(definition: Definition) -> None:
         definition.order()
     except CycleError as error:
         raise _invalid(f"its steps form a cycle: {' -> '.join(error.args[1])}") from None
+    for step in definition.steps.values():
+        for path in _asked(step):
+            asked = definition.steps.get(str(path[1])) if path[0] == "Steps" else None
+            if asked is not None and (wrong := unknown(asked.type, asked.document, path[2:])) is not None:
+                shown = ".".join(map(str, path))
+                raise _invalid(f"step {step.name!r} asks for {shown}, but of a {asked.type} step {wrong}")
+
+
+def _asked(step: Step) -> Iterator[list[str | int]]:
+    """What a step's own arguments ask for, and those of its body; steps of branches stand for themselves."""
+    return _paths(step.name, [step.arguments, *(child.arguments for child in step.body)])
 
 
 def _invalid(reason: str) -> ValidationError:

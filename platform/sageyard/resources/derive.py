@@ -108,8 +108,14 @@ def _spec(model: ServiceModel, kind: str) -> ResourceSpec:
         update_status=named("Updating", "UPDATING"),
         not_found_code="ResourceNotFound" if "ResourceNotFound" in errors else "ValidationException",
         exists_code=exists_code or "ValidationException",
+        name_member=_name(kind, identity, create),
         token_member=next((name for name in TOKENS if name in create.get("members", {})), None),
     )
+
+
+def _name(kind: str, identity: tuple[str, ...], create: Shape) -> str:
+    named = next((name for name in (f"{kind}Name", "Name") if name in create.get("members", {})), identity[-1])
+    return "" if identity == (named,) else named
 
 
 def _arn_noun(model: ServiceModel, kind: str, arns: list[str]) -> str:

@@ -58,10 +58,8 @@ def selection(spec: ResourceSpec, request: Document, region: str) -> Selection:
         if name in TIMES:
             fields[TIMES[name]] = float(value)
         elif name.endswith("Contains") and name.removesuffix("Contains") in own_names(spec):
-            if spec.generated and not spec.identity[-1].endswith("Name"):  # it has a name beside its identity
-                compared.append(("Name", "contains", value))
-            elif len(spec.identity) > 1:  # the row's name has the parent's in it
-                compared.append((f"{spec.kind}Name", "contains", value))
+            if spec.name_member:
+                compared.append((spec.name_member, "contains", value))
             else:
                 fields["name_contains"] = value
         elif name.removesuffix("Equals") in {"Status", spec.status_member}:
@@ -90,15 +88,14 @@ def selection(spec: ResourceSpec, request: Document, region: str) -> Selection:
 
 def own_names(spec: ResourceSpec) -> set[str]:
     """What a List request may call the name of what it lists."""
-    return {"Name", f"{spec.kind}Name", spec.identity[-1]}
+    return {"Name", f"{spec.kind}Name", spec.identity[-1], spec.name_member}
 
 
 def _sort_by(spec: ResourceSpec, asked: str) -> str:
     """What the store sorts by: `MODEL_NAME` is the member ModelName, `HubStatus` the hub's own status."""
     plain = asked.replace("_", "").lower()
     if plain in {name.lower() for name in own_names(spec)}:
-        identified = spec.generated and not spec.identity[-1].endswith("Name")
-        return "document.Name" if identified else "Name"
+        return f"document.{spec.name_member}" if spec.name_member else "Name"
     if asked == spec.status_member:
         return "Status"
     member = "".join(word.capitalize() for word in asked.split("_")) if asked.isupper() else asked

@@ -169,6 +169,8 @@ class ResourceSpec:
     exists: str = 'Cannot create already existing {noun} "{arn}".'
     not_stoppable: str = "The request was rejected because the {noun} is in status {status}."
     references: tuple[Reference, ...] = ()
+    name_member: str = ""
+    """The member that lists call the name, where that is not the whole identity: a domain's is DomainName."""
     parent_member: str = ""
     """A required member of Create that names the parent, by which the store then finds the children."""
     parent_kind: str = ""

@@ -57,12 +57,6 @@ predictor = xgboost.deploy(1, "local", serializer=CSVSerializer(), deserializer=
 report["xgboost_accuracy"] = accuracy(predictor)
 predictor.delete_endpoint()
 
-(folder / "rows.csv").write_text(csv(list(rows(20, 4)), label=False))
-batch = session.upload_data(str(folder / "rows.csv"), bucket, "local-v2/batch")
-transformer = xgboost.transformer(1, "local", output_path=f"s3://{bucket}/local-v2/scores", assemble_with="Line")
-transformer.transform(batch, content_type="text/csv", split_type="Line")
-report["transformed"] = len(session.read_s3_file(bucket, "local-v2/scores/rows.csv.out").split())
-
 
 def processor(session):
     return SKLearnProcessor("1.2-1", role=role, instance_count=1, instance_type="local", sagemaker_session=session)
@@ -123,11 +117,6 @@ mounted = sklearn(here, output_path=f"file://{folder / 'out'}", hyperparameters=
 (folder / "train.csv").rename(folder / "data" / "train.csv")
 mounted.fit({"train": f"file://{folder / 'data'}"})
 report["mounted_model"] = Path(mounted.model_data.replace("file://", "")).stat().st_size
-
-try:
-    sklearn(session, hyperparameters={"strength": "none"}).fit({"train": f"s3://{bucket}/local-v2/prepared"})
-except RuntimeError as error:
-    report["failure"] = str(error)
 
 local = LocalPipelineSession()
 strength = ParameterFloat("Strength", default_value=0.5)

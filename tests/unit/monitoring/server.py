@@ -73,7 +73,7 @@ class Jobs(Hooks):
         if not recovered:
             self.requests.append(resource.document)
         await self.released.wait()
-        resource.save(**self.ends)
+        resource.save(**{"ProcessingStartTime": 0.0, "ProcessingEndTime": 0.0} | self.ends)
 
     async def stop(self, resource: Resource) -> None:
         self.stopped.append(resource.name)

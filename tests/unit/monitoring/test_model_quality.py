@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from .server import CAPTURES, VIOLATIONS, Server, at, definition, schedule, until
 
 Drive = Callable[..., None]
@@ -118,17 +120,18 @@ def test_late_labels_are_read_from_the_windows_start_to_now(drive: Drive) -> Non
     drive(scenario)
 
 
-def test_merge_and_analysis_share_the_runtime(drive: Drive) -> None:
+@pytest.mark.parametrize(("merging", "left"), [(600, 3000), (7200, 3600)], ids=["as it ran", "the clock was moved"])
+def test_merge_and_analysis_share_the_runtime(drive: Drive, merging: int, left: int) -> None:
     async def scenario(server: Server) -> None:
         server.capture("2026/11/21/08")
         label(server, "2026/11/21/08")
         await watched(server)
         start = at("2026-11-21 09:00")
-        server.jobs.ends |= {"ProcessingStartTime": start, "ProcessingEndTime": start + 600}
+        server.jobs.ends |= {"ProcessingStartTime": start, "ProcessingEndTime": start + merging}
         server.move_to("2026-11-21 09:00")
         await server.ended()
         limits = [job["StoppingCondition"]["MaxRuntimeInSeconds"] for job in server.jobs.requests]
-        assert limits == [3600, 3000]
+        assert limits == [3600, left]
 
     drive(scenario)
 

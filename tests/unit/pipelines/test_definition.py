@@ -42,6 +42,22 @@ def step(name: str, **members: Any) -> dict[str, Any]:
         (definition(step("A", Arguments={"x": {"Get": "Steps.A.y"}})), "Its steps form a cycle: A -> A"),
         (definition(step("A", Arguments={"x": {"Get": "Parameters.P"}})), "uses parameter 'P', which is not defined"),
         (definition(step("A", Arguments={"x": {"Get": "Weather.Today"}})), "asks for 'Weather': use Parameters"),
+        (
+            definition(step("A"), step("B", Arguments={"x": {"Get": "Steps.A.ModelArtifact.S3ModelArtifacts"}})),
+            "step 'B' asks for Steps.A.ModelArtifact.S3ModelArtifacts, but of a Training step there is no property "
+            "'ModelArtifact': there are AlgorithmSpecification, ",
+        ),
+        (
+            definition(step("A"), step("B", Arguments={"x": {"Get": "Steps.A.TrainingJobName.Length"}})),
+            "there is nothing below it by the name 'Length': it is a string",
+        ),
+        (
+            definition(
+                step("A", Type="Processing", PropertyFiles=[{"PropertyFileName": "P", "OutputName": "o"}]),
+                step("B", Arguments={"x": {"Std:JsonGet": {"PropertyFile": {"Get": "Steps.A.PropertyFiles.Q"}}}}),
+            ),
+            "it declares no property file 'Q': it has P",
+        ),
         (definition(step("A", Arguments={"x": {"Get": "Parameters['P"}})), "is no property path"),
         (definition(step("A", DependsOn=[{"Step": "A", "Trigger": "Sometimes"}])), "Trigger 'Sometimes'"),
         (definition(Parameters=[{"Name": "P", "Type": "Colour"}]), "parameter 'P' has Type 'Colour'"),

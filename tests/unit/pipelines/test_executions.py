@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sageyard.errors import AwsError
 
-from tests.unit.pipelines.server import Jobs, Server, drive, processing, training, training_arguments, until
+from tests.unit.pipelines.server import ROLE, Jobs, Server, drive, processing, training, training_arguments, until
 
 
 def get(path: str) -> dict[str, str]:
@@ -270,6 +270,100 @@ def test_selected_steps_take_what_they_need_from_an_earlier_execution(tmp_path: 
         assert steps["First"]["SelectiveExecutionResult"]["SourcePipelineExecutionArn"] == first["PipelineExecutionArn"]
         assert len(server.jobs.of("First")) == 1
         assert len(server.jobs.of("Second")) == 2
+
+    drive(tmp_path, scenario)
+
+
+def test_a_step_that_ran_beside_one_that_failed_is_seen_to_its_end_after_a_restart(tmp_path: Path) -> None:
+    async def main() -> None:
+        jobs = Jobs()
+        jobs.held["Long"] = asyncio.Event()
+        jobs.ends["Bad"] = [{"status": "Failed", "FailureReason": "AlgorithmError: no"}]
+        before = Server(tmp_path, jobs)
+        await before.create([training("Long"), training("Bad"), training("Never", DependsOn=["Long"])])
+        arn = await before.start()
+
+        async def shown(name: str, status: str) -> None:
+            await until(lambda: (row := before.store.by_arn(f"{arn}/{name}")) is not None and row.status == status)
+
+        await shown("bad", "Failed")
+        await shown("long", "Executing")
+        await before.engine.close()
+        before.store.database.close()
+
+        after = Server(tmp_path, jobs)
+        after.engine.recover()
+        jobs.held["Long"].set()
+        execution, steps = await after.ended(arn)
+        assert execution["PipelineExecutionStatus"] == "Failed"
+        assert {name: step["StepStatus"] for name, step in steps.items()} == {"Long": "Succeeded", "Bad": "Failed"}
+        await after.engine.close()
+
+    asyncio.run(main())
+
+
+def test_the_number_of_steps_at_once_may_change_while_an_execution_runs(tmp_path: Path) -> None:
+    async def scenario(server: Server) -> None:
+        server.jobs.held["A"] = asyncio.Event()
+        await server.create([training(f"A{number}") for number in range(3)] + [training("A")])
+        for number in range(3):
+            server.jobs.held[f"A{number}"] = asyncio.Event()
+        arn = await server.start(ParallelismConfiguration={"MaxParallelExecutionSteps": 1})
+        await until(lambda: server.jobs.running == 1)
+        await server.call(
+            "UpdatePipelineExecution",
+            PipelineExecutionArn=arn,
+            ParallelismConfiguration={"MaxParallelExecutionSteps": 4},
+        )
+        server.jobs.held["A0"].set()
+        await until(lambda: server.jobs.running == 3)
+        for held in server.jobs.held.values():
+            held.set()
+        execution, _ = await server.ended(arn)
+        assert execution["PipelineExecutionStatus"] == "Succeeded"
+
+    drive(tmp_path, scenario)
+
+
+def test_a_number_becomes_a_text_where_the_operation_takes_one_and_the_other_way_round(tmp_path: Path) -> None:
+    async def scenario(server: Server) -> None:
+        train = training("Train")
+        train["Arguments"] = training_arguments(
+            HyperParameters={"epochs": get("Parameters.Epochs"), "on": get("Parameters.On")},
+            ResourceConfig={
+                "InstanceType": "ml.m5.large",
+                "InstanceCount": get("Parameters.Count"),
+                "VolumeSizeInGB": 1,
+            },
+        )
+        parameters = [
+            {"Name": "Epochs", "Type": "Integer", "DefaultValue": 3},
+            {"Name": "On", "Type": "Boolean", "DefaultValue": True},
+            {"Name": "Count", "Type": "String", "DefaultValue": "2"},
+        ]
+        await server.create([train], Parameters=parameters)
+        execution, steps = await server.run()
+        assert execution["PipelineExecutionStatus"] == "Succeeded", steps
+        [request] = server.jobs.of("Train")
+        assert request["HyperParameters"] == {"epochs": "3", "on": "true"}
+        assert request["ResourceConfig"]["InstanceCount"] == 2
+        _, steps = await server.run(PipelineParameters=[{"Name": "Count", "Value": "two"}])
+        assert "'resourceConfig.instanceCount'" in steps["Train"]["FailureReason"]
+
+    drive(tmp_path, scenario)
+
+
+def test_an_endpoint_configuration_that_was_there_before_is_refused_not_taken(tmp_path: Path) -> None:
+    async def scenario(server: Server) -> None:
+        variant = {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+        await server.call("CreateModel", ModelName="m", PrimaryContainer={"Image": "image"}, ExecutionRoleArn=ROLE)
+        request = {"EndpointConfigName": "kept", "ProductionVariants": [variant]}
+        await server.create([{"Name": "Configure", "Type": "EndpointConfig", "Arguments": request}])
+        first, _ = await server.run()
+        second, steps = await server.run()
+        statuses = [one["PipelineExecutionStatus"] for one in (first, second)]
+        assert statuses == ["Succeeded", "Failed"]
+        assert "Failed to invoke sagemaker:CreateEndpointConfig" in steps["Configure"]["FailureReason"]
 
     drive(tmp_path, scenario)
 

@@ -28,42 +28,52 @@ class JobStep(StepType):
     kind: ClassVar[str]
     metadata: ClassVar[str] = ""
     """Its member of the step's metadata, where that is not the kind."""
-    noun: ClassVar[str] = ""
-    """How members of the API call it, where that is not the kind: `AutoMLJob`."""
     in_experiment: ClassVar[bool] = False
     longest_name: ClassVar[int] = LONGEST_NAME
 
-    @property
-    def _noun(self) -> str:
-        return self.noun or self.kind
+    def version(self, run: StepRun) -> str:
+        """What the names of Create and Describe end with."""
+        return ""
 
     async def start(self, run: StepRun) -> None:
-        member = f"{self._noun}Name"
+        member = f"{self.kind}Name"
         name = run.job_name(run.arguments.get(member), self.longest_name)
         if run.engine.resource(self.kind, run.region, name) is None:  # else the server died right after this call
             request = {**run.arguments, member: name}
             if self.in_experiment and run.experiment is not None:
                 request["ExperimentConfig"] = run.experiment | {"TrialComponentDisplayName": run.name}
-            await run.call(f"Create{self.kind}", request)
-        described = await run.call(f"Describe{self.kind}", {member: name})
+            await run.call(f"Create{self.kind}{self.version(run)}", request)
+        described = await run.call(f"Describe{self.kind}{self.version(run)}", {member: name})
         run.remember({"job": name})
-        run.save_metadata({self.metadata or self.kind: {"Arn": described[f"{self._noun}Arn"]}})
+        run.save_metadata({self.metadata or self.kind: {"Arn": described[f"{self.kind}Arn"]}})
 
     async def finish(self, run: StepRun) -> Document:
         name = run.notes["job"]
         await run.settled(self.kind, name)
-        ended = await run.call(f"Describe{self.kind}", {f"{self._noun}Name": name})
-        status = ended[f"{self._noun}Status"]
+        ended = await run.call(f"Describe{self.kind}{self.version(run)}", {f"{self.kind}Name": name})
+        status = ended[f"{self.kind}Status"]
         if status == "Completed":
             return ended
         if status == "Stopped":
             raise StepStoppedError
-        reason = ended.get("FailureReason") or f"{self._noun} {name} ended as {status}"
+        reason = ended.get("FailureReason") or f"{self.kind} {name} ended as {status}"
         raise StepFailedError(reason, *(name for start, name in FAILURES.items() if reason.startswith(start)))
 
     async def stop(self, run: StepRun) -> None:
         with suppress(AwsError):  # it has ended in the meantime
-            await run.api.call(f"Stop{self.kind}", {f"{self._noun}Name": run.notes["job"]}, region=run.region)
+            await run.api.call(f"Stop{self.kind}", {f"{self.kind}Name": run.notes["job"]}, region=run.region)
+
+
+LACKING = {
+    "No matching distribution found for sagemaker": "The job could not install the SageMaker SDK, which a function "
+    "with @step needs: give this machine a package index (PIP_INDEX_URL), or install the SDK where the server runs: "
+    "pip install 'sageyard[sdk]'",
+    "No module named 'sagemaker'": "The job has no SageMaker SDK, which a function with @step needs: list it in the "
+    "function's dependencies, or install it where the server runs: pip install 'sageyard[sdk]'",
+    "amazon_sagemaker_scheduler": "The image has no amazon_sagemaker_scheduler, which runs notebook jobs: SageMaker "
+    "Distribution images have it, and run with --runner docker; else run the notebook in a Processing step",
+}
+"""What a job complains of, and the way out."""
 
 
 class Training(JobStep):
@@ -72,6 +82,15 @@ class Training(JobStep):
     type = "Training"
     kind = "TrainingJob"
     in_experiment = True
+
+    async def finish(self, run: StepRun) -> Document:
+        try:
+            return await super().finish(run)
+        except StepFailedError as error:
+            for complaint, advice in LACKING.items():
+                if complaint in error.reason:
+                    raise StepFailedError(f"{advice}. {error.reason}", *error.types) from None
+            raise
 
 
 class Processing(JobStep):
@@ -109,10 +128,11 @@ class Tuning(JobStep):
 
 
 class AutoML(JobStep):
-    """CreateAutoMLJobV2."""
+    """CreateAutoMLJob, as both SDKs write it, or CreateAutoMLJobV2 where the arguments are of the second version."""
 
     type = "AutoML"
-    kind = "AutoMLJobV2"
-    metadata = "AutoMLJob"
-    noun = "AutoMLJob"
+    kind = "AutoMLJob"
     longest_name = 32
+
+    def version(self, run: StepRun) -> str:
+        return "V2" if "AutoMLProblemTypeConfig" in run.arguments else ""

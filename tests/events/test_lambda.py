@@ -18,7 +18,7 @@ from tests.families.lambda_functions import archive, invoke, make_function
 ECHO = "def handler(event, context):\n    return {'event': event, 'name': context.function_name}\n"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def functions(server: Server) -> Any:
     return server.client("lambda")
 
