@@ -10,6 +10,7 @@ from sageyard.errors import AwsError
 from sageyard.pipelines.requests import typed
 from sageyard.resources.engine import Engine
 from sageyard.resources.spec import Api, Document
+from sageyard.store.resources import Selection
 
 PATIENCE = 3600.0  # seconds between two looks at a resource that nothing is heard of
 LONGEST_NAME = 63
@@ -90,15 +91,18 @@ class StepRun:
             reason = f"ClientError: Failed to invoke sagemaker:{operation}. Error Details: {error.message}"
             raise StepFailedError(reason, *filter(None, [types.get(error.code)])) from None
 
-    async def made(self, kind: str, name: str, request: Document) -> Document:
-        """What CreateX answers, once; None of a request is repeated where the server died right after the call.
+    async def made(self, kind: str, name: str, request: Document) -> str:
+        """Call CreateX, once even where the server died right after the call; answers the ARN.
 
-        One of that name that was there before is refused in AWS's words. Answers nothing where it was made before.
+        One of that name that was there before is refused in AWS's words.
         """
-        if name in self.notes.get("making", []) and self.engine.resource(kind, self.region, name) is not None:
-            return {}
-        self.remember({"making": [*self.notes.get("making", []), name]})
-        return await self.call(f"Create{kind}", request)
+        making: list[str] = self.notes.get("making", [])
+        if name in making:
+            wanted = Selection(kind, self.region, members=((f"{kind}Name", name),), limit=1)
+            for row in self.engine.store.select(wanted):
+                return row.arn
+        self.remember({"making": [*making, name]})
+        return str((await self.call(f"Create{kind}", request))[f"{kind}Arn"])
 
     async def settled(self, kind: str, name: str) -> None:
         """Return when a resource moves no more by itself, or is gone."""

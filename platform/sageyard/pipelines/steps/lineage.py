@@ -18,9 +18,7 @@ class Lineage(StepType):
             for entity in run.arguments.get(f"{kind}s", []):
                 name = entity[f"{kind}Name"]
                 if name not in arns:
-                    answer = await run.made(kind, name, entity)
-                    known = run.engine.resource(kind, run.region, name)
-                    arns[name] = answer.get(f"{kind}Arn") or (known.arn if known else "")
+                    arns[name] = await run.made(kind, name, entity)
                     run.remember({"made": made})
         added = made.setdefault("Associations", [])
         for association in run.arguments.get("Associations", [])[len(added) :]:
