@@ -75,6 +75,7 @@ def local_images(bridge_server: Server) -> Iterator[None]:
         if ended := docker("ps", "-aq", "--filter", f"ancestor={uri}").split():
             docker("rm", "--force", "--volumes", *ended)
         docker("rmi", uri)
+    subprocess.run(["docker", "network", "rm", "sagemaker-local"], capture_output=True)  # somebody else's may be in use
 
 
 @pytest.fixture
@@ -85,11 +86,14 @@ def run_local(bridge_server: Server, local_images: None, tmp_path: Path) -> Call
     def run(version: int, name: str) -> dict[str, Any]:
         hosts = tmp_path / "hosts"
         home = tmp_path / "home"
+        temporary = tmp_path / "tmp"  # where the SDKs leave what the engine made root's
+        temporary.mkdir()
         (home / ".sagemaker").mkdir(parents=True)
         (home / ".sagemaker" / "config.yaml").write_text(f"local:\n  serving_port: {free_port()}\n")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         environment |= {
             "HOME": str(home),
+            "TMPDIR": str(temporary),
             "CONTACTED_HOSTS": str(hosts),
             "PYTHONPATH": f"{SDK_SCRIPTS}{os.pathsep}{SDK_SCRIPTS / 'guard'}",
         }

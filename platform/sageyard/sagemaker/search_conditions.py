@@ -86,8 +86,8 @@ class SearchConditions:
             return None
         if (column := self._column(name)) is not None:
             return self._of_column(column, operator, value)
-        if name == self.spec.arn_member and self.stored and operator == "Equals":
-            return arn_equals(value)
+        if name == self.spec.arn_member:
+            return arn_equals(value) if self.stored and operator == "Equals" else None
         if name.startswith("Tags."):
             return self._of_tag(name.removeprefix("Tags."), operator, value)
         if name in TRIALS and self.spec.kind == "TrialComponent" and operator == "Equals":
@@ -116,7 +116,7 @@ class SearchConditions:
         if operator == "Contains" and column == "name":
             return self.store.name_contains(kind, region, value)
         if operator == "Contains":
-            return Condition(f"instr(lower({column}), lower(?)) > 0", (value,))
+            return Condition(f"instr(lower(resources.{column}), lower(?)) > 0", (value,))
         return None
 
     def _of_tag(self, key: str, operator: str, value: str) -> Condition | None:
@@ -155,7 +155,7 @@ class SearchConditions:
                 if one[1]
             ]
             if len(limits) > 1:
-                text = f" AND {column} ".join(text for text, _ in limits)
+                text = f" AND resources.{column} ".join(text for text, _ in limits)
                 values = tuple(value for _, compared_with in limits for value in compared_with)
                 found.append(compared(column, self.spec.kind, self.region, [(text, values)]))
         return found
@@ -179,6 +179,8 @@ class SearchConditions:
         """The scalar that a property name leads to through structures and maps, as the model has it."""
         operation = f"Describe{self.spec.kind}"
         if operation not in self.model.operations or not (self.stored or self._kept(name)):
+            return None
+        if name == self.spec.arn_member:  # a column, and in no document
             return None
         shape: Shape | None = self.model.output_shape(operation)
         steps: tuple[str, ...] = ()

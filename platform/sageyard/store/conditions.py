@@ -59,7 +59,7 @@ def compared(column: str, kind: str, region: str, ranges: Sequence[Range]) -> Co
         for text, _ in ranges
     ]
     return Condition(
-        " OR ".join(f"{column} {text}" for text, _ in ranges),
+        " OR ".join(f"resources.{column} {text}" for text, _ in ranges),
         tuple(value for _, values in ranges for value in values),
         " UNION ALL ".join(lookups),
         tuple(value for _, values in ranges for value in (kind, region, *values)),

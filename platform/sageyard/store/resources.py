@@ -223,7 +223,7 @@ class Resources:
 
     def name_contains(self, kind: str, region: str, text: str) -> Condition:
         """Names that contain a text, in any case."""
-        sql, values = "instr(lower(name), lower(?)) > 0", (text,)
+        sql, values = "instr(lower(resources.name), lower(?)) > 0", (text,)
         lookup = self.names.lookup(kind, region, text)
         return Condition(sql, values, *lookup) if lookup else Condition(sql, values)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -194,11 +195,15 @@ def test_a_cached_step_is_not_run_again_until_its_cache_expires(tmp_path: Path) 
 def test_no_more_steps_run_at_once_than_allowed(tmp_path: Path) -> None:
     async def scenario(server: Server) -> None:
         await server.create([training(f"S{number}") for number in range(6)])
-        await server.run(ParallelismConfiguration={"MaxParallelExecutionSteps": 2})
-        assert server.jobs.most == 2
-        server.jobs.most = 0
-        await server.run()
-        assert server.jobs.most > 2
+        for limits, most in (({"ParallelismConfiguration": {"MaxParallelExecutionSteps": 2}}, 2), ({}, 6)):
+            server.jobs.most = 0
+            server.jobs.held = {f"S{number}": asyncio.Event() for number in range(6)}
+            arn = await server.start(**limits)
+            await until(lambda most=most: server.jobs.running == most)
+            for held in server.jobs.held.values():
+                held.set()
+            await server.ended(arn)
+            assert server.jobs.most == most
 
     drive(tmp_path, scenario)
 
@@ -366,6 +371,46 @@ def test_an_endpoint_configuration_that_was_there_before_is_refused_not_taken(tm
         assert "Failed to invoke sagemaker:CreateEndpointConfig" in steps["Configure"]["FailureReason"]
 
     drive(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("operation", ["CreateArtifact", "CreateEndpointConfig"])
+def test_what_was_made_in_the_last_moment_before_the_end_is_taken_not_made_again(
+    tmp_path: Path, operation: str
+) -> None:
+    variant = {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    artifact = {"ArtifactName": "a", "ArtifactType": "T", "Source": {"SourceUri": "s3://bucket/a"}}
+    steps = [
+        {"Name": "Note", "Type": "Lineage", "Arguments": {"Artifacts": [artifact]}},
+        {"Name": "Configure", "Type": "EndpointConfig", "DependsOn": ["Note"],
+         "Arguments": {"EndpointConfigName": "c", "ProductionVariants": [variant]}},
+    ]  # fmt: skip
+
+    async def main() -> None:
+        before = Server(tmp_path)
+        await before.call("CreateModel", ModelName="m", PrimaryContainer={"Image": "image"}, ExecutionRoleArn=ROLE)
+        await before.create(steps)
+        table, made = before.operations.table, asyncio.Event()
+        original = table[operation].function
+
+        async def never_heard_of(request: Any, context: Any) -> Any:
+            await original(request, context)
+            made.set()
+            await asyncio.Event().wait()
+
+        table[operation] = replace(table[operation], function=never_heard_of)
+        arn = await before.start()
+        await asyncio.wait_for(made.wait(), 5)
+        await before.engine.close()
+        before.store.database.close()
+
+        after = Server(tmp_path)
+        after.engine.recover()
+        execution, found = await after.ended(arn)
+        assert execution["PipelineExecutionStatus"] == "Succeeded", found
+        assert len((await after.call("ListArtifacts"))["ArtifactSummaries"]) == 1
+        await after.engine.close()
+
+    asyncio.run(main())
 
 
 def test_a_callback_waits_for_the_answer_to_its_message(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sageyard.clock import ShiftedClock
 from sageyard.resources.derive import derive
@@ -23,6 +23,8 @@ from sageyard.store.conditions import metric_order
 from sageyard.store.database import Database
 from sageyard.store.resources import Resources, Row, Selection
 from sageyard.wire import model
+
+from tests.property.examples import examples
 
 REGION, OTHER, ACCOUNT, KIND = "us-east-1", "eu-west-1", "123456789012", "TrainingJob"
 STATUSES = ["Completed", "Failed", "InProgress"]
@@ -162,9 +164,15 @@ def narrowed_as_read(jobs: list[tuple[Any, ...]], check: Any, few: int) -> None:
         fixture.store.database.close()
 
 
-@settings(max_examples=40, deadline=None, phases=[Phase.generate])
+ARN_EXISTS = {"Filters": [{"Name": "TrainingJobArn", "Operator": "Exists"}]}
+NAMED_IN = {"Filters": [{"Name": "TrainingJobName", "Operator": "In", "Value": "0,1"}]}
+
+
+@examples(40)
 @given(JOBS, EXPRESSIONS, st.sampled_from(PROPERTIES), st.sampled_from(["Ascending", "Descending"]), st.integers(1, 5),
        st.integers(0, 8))  # fmt: skip
+@example([("0", "Completed", 0, 0, {}, {})], ARN_EXISTS, "TrainingJobName", "Ascending", 1, 0)
+@example([("0", "Completed", 0, 0, {}, {})], NAMED_IN, "Metrics.acc", "Ascending", 1, 0)
 def test_a_search_finds_what_reading_every_document_finds(
     jobs: list[tuple[Any, ...]], expression: dict[str, Any], sort_by: str, order: str, size: int, few: int
 ) -> None:
@@ -176,7 +184,7 @@ def test_a_search_finds_what_reading_every_document_finds(
     narrowed_as_read(jobs, check, few)
 
 
-@settings(max_examples=40, deadline=None, phases=[Phase.generate])
+@examples(40)
 @given(JOBS, st.sampled_from(["Ascending", "Descending"]), st.integers(1, 5), st.sampled_from(
     [("BillableTimeInSeconds", lambda one: one.get("BillableTimeInSeconds")),
      ("TrainingJobName", lambda one: one["TrainingJobName"]),
@@ -199,7 +207,7 @@ def test_a_search_sorts_by_any_property_and_what_lacks_it_comes_last(
     narrowed_as_read(jobs, check, 4)
 
 
-@settings(max_examples=40, deadline=None, phases=[Phase.generate])
+@examples(40)
 @given(JOBS, st.fixed_dictionaries({}, optional={
     "name_contains": st.text("abAB-01", min_size=1, max_size=4),
     "status": st.sampled_from(STATUSES),
@@ -252,7 +260,7 @@ def test_a_listing_holds_what_reading_every_row_finds_in_order(
 NAMED = st.lists(st.tuples(st.booleans(), NAMES), max_size=40)
 
 
-@settings(max_examples=40, deadline=None, phases=[Phase.generate])
+@examples(40)
 @given(NAMED, st.text("abAB-01", min_size=3, max_size=4), st.integers(1, 4))
 def test_names_are_found_by_a_part_whatever_was_created_and_deleted(
     changes: list[tuple[bool, str]], part: str, behind: int

@@ -97,11 +97,12 @@ class StepRun:
         One of that name that was there before is refused in AWS's words.
         """
         making: list[str] = self.notes.get("making", [])
-        if name in making:
+        entry = f"{kind} {name}"
+        if entry in making:
             wanted = Selection(kind, self.region, members=((f"{kind}Name", name),), limit=1)
             for row in self.engine.store.select(wanted):
                 return row.arn
-        self.remember({"making": [*making, name]})
+        self.remember({"making": [*making, entry]})
         return str((await self.call(f"Create{kind}", request))[f"{kind}Arn"])
 
     async def settled(self, kind: str, name: str) -> None:
