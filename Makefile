@@ -6,13 +6,15 @@ SDK2 := .venv-sdk2
 SDK3 := .venv-sdk3
 PIP_FLAGS := --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench serve fuzz docs clean
+.PHONY: demo test venvs lint bench serve fuzz docs clean
 
 demo: $(VENV)/.installed  ## train, deploy, capture, find drift, retrain: about a minute
 	$(BIN)/python -m sageyard demo
 
 test: $(VENV)/.dev $(SDK2)/.installed $(SDK3)/.installed  ## the whole suite, against a live server with real clients
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup
+
+venvs: $(VENV)/.dev $(SDK2)/.installed $(SDK3)/.installed  ## all that `make test` needs; with --jobs 3 at once
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -30,6 +30,7 @@ def test_the_aws_command_line_works_through_sageyard_run(server: Server, unique:
     aws("sagemaker", "delete-experiment", "--experiment-name", unique)
 
 
+@pytest.mark.demo
 @pytest.mark.timeout(180)
 def test_the_demo_names_the_two_changed_columns_and_leaves_nothing_running(tmp_path: Path) -> None:
     before = {process.pid for process in psutil.process_iter()}
