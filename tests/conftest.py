@@ -23,6 +23,7 @@ REGION = "us-east-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/SageyardExecutionRole"
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin that reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests that need a Docker Engine are left out where none answers; with SAGEYARD_TEST_DOCKER=1 they then fail.
 

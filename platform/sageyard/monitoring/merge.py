@@ -5,6 +5,8 @@ come with a whole day's folder are left alone. What it writes lies under `<monit
 layout.
 """
 
+import math
+
 from sageyard.clock import iso
 from sageyard.monitoring.captures import Captures, gathered
 from sageyard.monitoring.definition import endpoint_input, job_prefix
@@ -82,5 +84,5 @@ def seconds_left(definition: Document, merge: Document) -> int:
     A merge that took longer was not stopped at its limit: the server's clock was moved meanwhile, and says nothing.
     """
     limit: int = definition.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_SECONDS)
-    spent = round(merge["ProcessingEndTime"] - merge["ProcessingStartTime"])
+    spent = math.ceil(merge["ProcessingEndTime"] - merge["ProcessingStartTime"])
     return limit - spent if 0 <= spent < limit else limit
