@@ -23,17 +23,9 @@ REGION = "us-east-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/SageyardExecutionRole"
 
 
-@pytest.hookimpl(tryfirst=True)  # before the plugin that reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that need a Docker Engine are left out where none answers; with SAGEYARD_TEST_DOCKER=1 they then fail.
-
-    Of several workers, one runs a file from its first test to its last; all tests that share the engine, or look for
-    what a demo left behind, are one worker's.
-    """
+    """Tests that need a Docker Engine are left out where none answers; with SAGEYARD_TEST_DOCKER=1 they then fail."""
     marked = [item for item in items if item.get_closest_marker("docker")]
-    for item in items:
-        alone = item in marked or item.get_closest_marker("demo")
-        item.add_marker(pytest.mark.xdist_group("machine" if alone else str(item.path)))
     if marked and os.environ.get("SAGEYARD_TEST_DOCKER") != "1" and not _engine_answers():
         config.hook.pytest_deselected(items=marked)
         items[:] = [item for item in items if item not in marked]
