@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sageyard.runners import tree
 from sageyard.runners.confine import Confinement, detect
 from sageyard.runners.images import Images
 from sageyard.runners.process import ProcessRunner
@@ -17,6 +18,7 @@ from sageyard.settings import Settings
 pytest.register_assert_rewrite("tests.conformance.runner_contract")
 
 from tests.conformance.runner_contract import RunnerContract  # noqa: E402
+from tests.conftest import eventually  # noqa: E402
 
 IMAGE_TOML = """\
 name = "exam"
@@ -145,3 +147,22 @@ def _processes_in(root: Path) -> list[str]:
         except OSError:
             continue
     return found
+
+
+def test_a_server_killed_while_it_tries_what_works_takes_nobody_along(tmp_path: Path) -> None:
+    tried = tmp_path / "tried"
+    trial = "import sys; from sageyard.runners import confine as c; c._works(c.Confinement(setpriv=sys.argv[1:]))"
+    waiting = ["/bin/sh", "-c", f"touch {tried}; exec sleep 60"]
+    server = subprocess.Popen([sys.executable, "-c", trial, *waiting], process_group=0)
+    bystander = subprocess.Popen(["sleep", "60"], process_group=server.pid)
+    try:
+        eventually(tried.exists, 20, "the trial")
+        (tried_by,) = [process for process in tree.descendants(server.pid) if tree.children(process) == []][-1:]
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+        eventually(lambda: not Path(f"/proc/{tried_by}").exists(), 10, "the end of the trial")
+        assert bystander.poll() is None
+    finally:
+        server.kill()
+        bystander.kill()
+        bystander.wait()

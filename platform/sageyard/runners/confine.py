@@ -80,7 +80,8 @@ class Confinement:
         hosts, table = stage / "hosts", stage / "fstab"
         hosts.write_text(_hosts_file(request))
         table.write_text(_mount_table(request.root, stage / "opt", hosts))
-        isolated = not request.network and self.isolates_network and len(request.hosts) < 2
+        alone = len(request.hosts) < 2 and not request.serves
+        isolated = not request.network and self.isolates_network and alone
         script = LEASH + MOUNTS + (LOOPBACK.format(python=shlex.quote(sys.executable)) if isolated else "") + RUN
         arguments = [request.hostname, self.mount, str(table), seen, *self.setpriv, *command]
         return [*self.unshare, *(["--net"] if isolated else []), "/bin/sh", "-c", script, "sh", *arguments]
@@ -144,7 +145,14 @@ def _works(confinement: Confinement, *, network: bool = True) -> bool:
         )
         reader, writer = os.pipe()
         try:
-            done = subprocess.run(command, stdin=reader, capture_output=True, timeout=10, env={"PATH": SYSTEM_PATH})
+            done = subprocess.run(
+                command,
+                stdin=reader,
+                capture_output=True,
+                timeout=10,
+                env={"PATH": SYSTEM_PATH},
+                start_new_session=True,  # the leash ends its whole process group, which must not be the server's
+            )
         except (OSError, subprocess.TimeoutExpired):
             return False
         finally:
