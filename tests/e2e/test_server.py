@@ -74,14 +74,14 @@ def test_a_waiting_describe_holds_up_nobody_else(own: Server, unique: str) -> No
     waiting = own.client("sagemaker")
     waiting.meta.events.register(
         "before-sign.sagemaker.DescribeProcessingJob",
-        lambda request, **_: request.headers.add_header("X-Sageyard-Wait", "3"),
+        lambda request, **_: request.headers.add_header("X-Sageyard-Wait", "8"),
     )
     sleeping_job(own, unique, 60)
     holder = threading.Thread(target=waiting.describe_processing_job, kwargs={"ProcessingJobName": unique})
     holder.start()
     started = time.monotonic()
     assert own.client("sagemaker").describe_processing_job(ProcessingJobName=unique)["ProcessingJobStatus"]
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 6
     holder.join()
     own.client("sagemaker").stop_processing_job(ProcessingJobName=unique)
 

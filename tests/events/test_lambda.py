@@ -180,12 +180,13 @@ def test_layers_are_importable(functions: Any, name: str) -> None:
     assert invoke(functions, name)[0] == 42
 
 
-def test_reserved_concurrency_is_kept(functions: Any, name: str) -> None:
-    make_function(functions, name, "import time\ndef handler(event, context):\n    time.sleep(3)\n")
+def test_reserved_concurrency_is_kept(functions: Any, server: Server, name: str) -> None:
+    source = "import time\ndef handler(event, context):\n    print('begun', flush=True)\n    time.sleep(3)\n"
+    make_function(functions, name, source)
     functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
     first = threading.Thread(target=invoke, args=(functions, name))
     first.start()
-    time.sleep(0.5)
+    eventually(lambda: any("begun" in line for line in log_of(server, name)), 20, "the first invocation")
     code, message = refusal(functions.invoke, FunctionName=name)
     assert (code, name in message) == ("TooManyRequestsException", True)
     first.join()
@@ -225,9 +226,12 @@ def handler(event, context):
 
     eventually(lambda: tries() == 1, 20, "the first try")
     eventually(lambda: any("not yet" in line for line in log_of(server, name)), 10, "its error")
-    time.sleep(0.3)
-    server.post("/_sageyard/clock", {"advance": 61})
-    eventually(lambda: tries() == 2, 20, "the second try")
+
+    def tried_again_a_minute_later() -> bool:
+        server.post("/_sageyard/clock", {"advance": 61})  # the minute may begin a moment after the line in the log
+        return tries() == 2
+
+    eventually(tried_again_a_minute_later, 20, "the second try")
 
 
 def test_destinations_are_told_how_an_event_invocation_ended(functions: Any, server: Server, name: str) -> None:

@@ -107,7 +107,7 @@ def test_an_update_under_load_loses_no_request(world: Any, name: str) -> None:
         thread.join()
     assert failures == []
     assert {b"one", b"two", b"three"} == set(answers)
-    assert len(answers) > 100
+    assert len(answers) > 20
 
 
 def test_an_update_shows_what_is_pending_and_refuses_a_second_one(world: Any, name: str) -> None:
