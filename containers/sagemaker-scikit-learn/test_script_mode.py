@@ -232,15 +232,44 @@ def test_an_archive_that_leads_outside_is_refused(job, tmp_path, name):
     assert not list(tmp_path.rglob("outside.py"))
 
 
-def test_a_link_that_leads_outside_is_refused(job, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "link"),
+    [
+        (tarfile.SYMTYPE, "/etc"),
+        (tarfile.SYMTYPE, "../.."),
+        (tarfile.LNKTYPE, "../secret"),
+        (tarfile.CHRTYPE, ""),
+    ],
+    ids=["symlink", "relative symlink", "hard link", "device"],
+)
+def test_links_that_lead_outside_and_devices_are_refused(job, tmp_path, kind, link):
+    (tmp_path / "secret").write_text("secret")
     source = tmp_path / "sourcedir.tar.gz"
     with tarfile.open(source, "w:gz") as tar:
-        link = tarfile.TarInfo("secrets")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc"
-        tar.addfile(link)
+        member = tarfile.TarInfo("member")
+        member.type, member.linkname = kind, link
+        tar.addfile(member)
     job.configure({"sagemaker_program": "train.py", "sagemaker_submit_directory": str(source)}, {"train": "text/csv"})
     assert job.train() == 1
     assert "pack plain files, folders and links inside the archive only" in job.failure
+    assert not list(job.base.rglob("member"))
+
+
+def test_an_archive_that_unpacks_past_the_limit_is_refused(job, tmp_path, monkeypatch):
+    monkeypatch.setenv("SAGEYARD_UNPACK_LIMIT", "1000000")
+    configure(job, tmp_path, {"train.py": "", "zeros": "0" * 2_000_000})
+    assert job.train() == 1
+    assert "unpacks to more than 1000000 bytes" in job.failure
+    assert not list(job.base.rglob("zeros"))
+
+
+def test_an_archive_with_a_break_in_its_compressed_bytes_is_refused(job, tmp_path):
+    source = archive(tmp_path / "sourcedir.tar.gz", {"train.py": "x" * 10_000, "more": "".join(map(str, range(9999)))})
+    whole = source.read_bytes()
+    source.write_bytes(whole[: len(whole) // 2] + b"\xff" * 50 + whole[len(whole) // 2 + 50 :])
+    job.configure({"sagemaker_program": "train.py", "sagemaker_submit_directory": str(source)}, {"train": "text/csv"})
+    assert job.train() == 1
+    assert "is not a tar.gz archive" in job.failure
 
 
 def test_requirements_that_cannot_be_installed_fail_the_job_with_pip_s_words(job, tmp_path):

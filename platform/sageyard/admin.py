@@ -1,4 +1,4 @@
-"""Sageyard's own endpoints, under /_sageyard: health, clock, reset, and a monitoring schedule run now."""
+"""Sageyard's own endpoints, under /_sageyard: health, clock, reset, a monitoring schedule run now, and its reports."""
 
 import asyncio
 import os
@@ -6,22 +6,26 @@ import time
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, Router
 
 from sageyard import __version__
 from sageyard.aws.lambda_operations import ARCHIVES
 from sageyard.clock import iso
 from sageyard.errors import AwsError
+from sageyard.monitoring.report.reports import PREFIX as REPORTS
 from sageyard.sagemaker.presigned import PREFIX, page
 from sageyard.wire.asgi import Receive, Scope, Send
 
 if TYPE_CHECKING:
     from sageyard.app import Sageyard
 
+CONTENT = "default-src 'none'; style-src 'unsafe-inline'"
+"""What a page may load: nothing, and no script may run, whatever a column is called."""
+
 
 class Admin:
-    """What AWS has no operation for. Answers JSON; refusals are 400 with `message`."""
+    """What AWS has no operation for. Answers JSON, and reports as HTML; refusals are 400 with `message`."""
 
     def __init__(self, server: "Sageyard") -> None:
         self.server = server
@@ -35,6 +39,9 @@ class Admin:
                 Route(PREFIX + "{path:path}", self.application),
                 Route(ARCHIVES + "{region}/{name}/{version}", self.function_archive),
                 Route("/_sageyard/monitoring-schedules/{name}/run", self.run_schedule, methods=["POST"]),
+                Route(REPORTS, self.report),
+                Route(REPORTS + "/{schedule}", self.report),
+                Route(REPORTS + "/{schedule}/{execution}", self.report),
             ]
         )
 
@@ -100,4 +107,20 @@ class Admin:
             execution = await self.server.schedules.run_now(request.path_params["name"], region)
         except AwsError as error:
             return JSONResponse({"code": error.code, "message": error.message}, error.http_status)
-        return JSONResponse({"MonitoringExecution": execution})
+        report = self.server.schedules.executions.reports.url(region, request.path_params["name"], execution)
+        return JSONResponse({"MonitoringExecution": execution, "Report": report})
+
+    async def report(self, request: Request) -> Response:
+        """HTML: the schedules of a region, one schedule, or the report of an execution, by its name or `latest`."""
+        region = request.query_params.get("region", self.server.settings.region)
+        place, reports = request.path_params, self.server.schedules.executions.reports
+        try:
+            if "execution" in place:
+                html = await reports.execution(region, place["schedule"], place["execution"])
+            elif "schedule" in place:
+                html = await reports.schedule(region, place["schedule"])
+            else:
+                html = await reports.schedules(region)
+        except AwsError as error:
+            return PlainTextResponse(f"{error.message}\n", 404)
+        return HTMLResponse(html, headers={"Content-Security-Policy": CONTENT})

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import os
 import socket
+import sqlite3
 import sys
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sageyard.admin import Admin
+from sageyard.automl.job import AutoMLJobHooks
 from sageyard.aws import open_cloud
 from sageyard.clock import ShiftedClock
 from sageyard.coverage import Tables
@@ -35,6 +37,7 @@ from sageyard.resources.family import install
 from sageyard.resources.operations import Operations
 from sageyard.resources.runtime import RuntimeOperations
 from sageyard.runners.base import Runner, StartError
+from sageyard.runners.choice import Runners
 from sageyard.runners.process import ProcessRunner
 from sageyard.sagemaker import (
     ai_job,
@@ -88,6 +91,7 @@ from sageyard.serving.front import InvocationProtocol
 from sageyard.serving.router import INVOCATIONS
 from sageyard.serving.transform.job import TransformJobHooks
 from sageyard.settings import Settings
+from sageyard.store.full_disk import kept_up
 from sageyard.store.function_queue import FunctionQueue
 from sageyard.store.resources import Resources
 from sageyard.tuning.tuner import TuningJobHooks
@@ -102,6 +106,8 @@ CHECKPOINT_SECONDS = 1.0
 START_FAILED = 3
 """Exit status of a server that could not start, as uvicorn's own."""
 EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+IP_FREEBIND = 15
+"""Linux's ip(7): bind to an address that the machine does not have yet. Python has no name for it."""
 
 
 class Sageyard:
@@ -113,14 +119,16 @@ class Sageyard:
         self.store = Resources(settings.database)
         self.clock = ShiftedClock(float(self.store.fact("clock offset") or 0))
         self.mount, self.cloud = open_cloud(settings, self.clock)
-        self.runner = choose_runner(settings)
+        self.runners = Runners(
+            settings.runner, {"process": partial(ProcessRunner, settings), "docker": partial(docker_runner, settings)}
+        )
+        self.runner = self.runners.default
         self.runner.open()
         service = model.load("sagemaker")
         self.target = f"{service.target_prefix}.".encode()
         self.engine = Engine(self.store, self.clock, derive(service), settings.account_id, settings.quotas)
 
-        client_environment = self.runner.client_environment
-        jobs = (self.cloud, self.runner, settings, self.clock, Slots(settings.parallel_jobs), client_environment)
+        jobs = (self.cloud, self.runners, settings, self.clock, Slots(settings.parallel_jobs))
         queue = FunctionQueue(self.store.database)
         self.functions = LambdaService(
             self.mount.functions.find,
@@ -133,7 +141,7 @@ class Sageyard:
         )
         self.mount.functions.invoker = self.functions
         self.endpoints = EndpointHooks(
-            self.cloud, self.runner, settings, self.clock, client_environment, lambda: self.operations
+            self.cloud, self.runners, settings, self.clock, lambda: self.operations
         )
         self.schedules = MonitoringScheduleHooks(
             self.engine, self.cloud, self.clock, lambda: self.operations, self.endpoints.flush
@@ -187,7 +195,10 @@ class Sageyard:
                 inference_component.family(self.engine),
                 inference_experiment.family(self.engine),
                 endpoint_policy.family(self.engine),
-                automl_job.family(self.engine),
+                automl_job.family(
+                    self.engine,
+                    AutoMLJobHooks(self.engine, self.clock, self.cloud.objects, lambda: self.operations),
+                ),
                 ai_job.family(self.engine),
                 compilation_job.family(self.engine),
                 inference_router.family(),
@@ -246,13 +257,16 @@ class Sageyard:
         """Take up what the last server left: captured data, jobs, endpoints, schedules."""
         await self.endpoints.start()
         self.engine.recover()
-        for row in self.store.in_statuses("Endpoint", ["InService"]):
+        for row in self.store.in_statuses("Endpoint", ["InService", "UpdateRollbackFailed"]):
             if (resource := self.engine.resource(row.kind, row.region, row.name)) is not None:
                 self.spawn(self.endpoints.resume(resource))
+        for row in self.store.with_member("TrainingJob", "$.WarmPoolStatus.Status", "Available"):
+            if (resource := self.engine.resource(row.kind, row.region, row.name)) is not None:
+                resource.save(WarmPoolStatus={"Status": "Terminated", "ResourceRetainedBillableTimeInSeconds": 0})
         self.spawn(self.schedules.run_ticker())
         self.spawn(self.features.run())
         self.spawn(self.features.offline.run())
-        self.spawn(self.lineage.run())
+        self.spawn(kept_up(self.lineage.run))
         self.spawn(self.functions.run())
         self.spawn(self.events.run())
         self.spawn(self._checkpoint())
@@ -261,7 +275,10 @@ class Sageyard:
         """Keep the database's log short, off the event loop."""
         while True:
             await asyncio.sleep(CHECKPOINT_SECONDS)
-            await asyncio.to_thread(self.store.database.checkpoint)
+            try:
+                await asyncio.to_thread(self.store.database.checkpoint)
+            except sqlite3.Error as error:
+                logger.error("%s stays long: %s", self.store.database.path, error)
 
     async def close(self) -> None:
         """Stop all work; what was acknowledged is durable already."""
@@ -272,7 +289,7 @@ class Sageyard:
         await self.endpoints.close()
         await self.events.close()
         await self.functions.close()
-        await asyncio.to_thread(self.runner.close)
+        await asyncio.to_thread(self.runners.close)
         await self.features.close()
         await asyncio.to_thread(self.mount.close)
         self.store.database.close()
@@ -297,10 +314,8 @@ class Sageyard:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def choose_runner(settings: Settings) -> Runner:
-    """The runner that the settings name; StartError where its library is not installed."""
-    if settings.runner == "process":
-        return ProcessRunner(settings)
+def docker_runner(settings: Settings) -> Runner:
+    """A Docker runner; StartError where its library is not installed."""
     try:
         from sageyard.runners.docker.runner import DockerRunner
     except ImportError as error:
@@ -328,20 +343,46 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
+
+    def connection() -> asyncio.Protocol:
+        return protocol(config=config, server_state=server.server_state, app_state=server.lifespan.state)
+
+    async def let_in(runner: Runner) -> None:
+        for listener in listen(settings, runner.server_addresses, more=True) or ():
+            server.servers.append(await asyncio.get_running_loop().create_server(connection, sock=listener))
+
+    app.runners.opened = let_in
     with suppress(KeyboardInterrupt):
-        server.run(_sockets(settings, app.runner.server_addresses))
+        server.run(listen(settings, app.runner.server_addresses))
     if not server.started:
         sys.exit(START_FAILED)
 
 
-def _sockets(settings: Settings, addresses: Sequence[str]) -> list[socket.socket] | None:
-    """Where to listen besides the settings' address; None where that is all, and uvicorn opens it."""
+def listen(settings: Settings, addresses: Sequence[str], *, more: bool = False) -> list[socket.socket] | None:
+    """Where to listen besides the settings' address; None where that is all, and uvicorn opens it. `more` of a server
+    that listens there already."""
     if not addresses or settings.host in EVERYWHERE:
         return None
     try:
-        return [socket.create_server((address, settings.port)) for address in (settings.host, *addresses)]
+        return [_listener(address, settings.port) for address in (*(() if more else (settings.host,)), *addresses)]
     except OSError as error:
         raise StartError(
             f"cannot listen on port {settings.port} of {settings.host} and, for containers, of {', '.join(addresses)}: "
             f"{error}. Choose another one with --port"
         ) from error
+
+
+def _listener(address: str, port: int) -> socket.socket:
+    """A listening socket, also where the address is still to come: Podman gives a network's gateway its address when
+    the first container starts."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with suppress(OSError):
+        listener.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)  # of Linux only
+    try:
+        listener.bind((address, port))
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener

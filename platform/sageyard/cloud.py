@@ -71,6 +71,16 @@ class Metrics(Protocol):
         """All samples of one metric that were put one by one, as (epoch seconds, value), oldest first."""
 
 
+class Alarms(Protocol):
+    """CloudWatch alarms."""
+
+    def missing(self, region: str, names: Sequence[str]) -> list[str]:
+        """Those of the names that no alarm has."""
+
+    def ringing(self, region: str, names: Sequence[str], since: float | None, until: float) -> list[str]:
+        """Those in state ALARM, now or at any time after `since` and not after `until`; without `since` only now."""
+
+
 class Events(Protocol):
     """EventBridge."""
 
@@ -176,6 +186,7 @@ class Cloud:
     endpoint_url: str
     services: Services
     functions: Functions
+    alarms: Alarms
 
 
 def split_s3_uri(uri: str) -> tuple[str, str]:

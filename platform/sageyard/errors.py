@@ -6,11 +6,16 @@
      ├── ResourceInUseError         400 ResourceInUse
      ├── ConflictError              400 ConflictException
      ├── ResourceLimitExceededError 400 ResourceLimitExceeded
-     └── UnknownOperationError      400 UnknownOperationException
+     ├── UnknownOperationError      400 UnknownOperationException
+     └── StorageFullError           507 InternalFailure
 
 Services raise these and nobody below `wire` catches them; `wire` is the one translator to HTTP. None is ever
-a 5xx: botocore retries those, up to ten times in the SageMaker SDK v3 (25 s and more for one refusal).
+500 or 502 to 504: botocore retries those, up to ten times in the SageMaker SDK v3 (25 s and more for one refusal).
 """
+
+import errno
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class AwsError(Exception):
@@ -58,3 +63,18 @@ class UnknownOperationError(AwsError):
     """No such operation, or one that this server refuses; the message says which and why."""
 
     code = "UnknownOperationException"
+
+
+class StorageFullError(AwsError):
+    """The disk of the state directory is full, or the quota on it is used up; nothing of the request was kept."""
+
+    code = "InternalFailure"
+    http_status = 507
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(f"The server's disk is full ({error}); nothing was stored. Free some space and repeat.")
+
+
+def is_storage_full(error: BaseException) -> bool:
+    """Whether a write failed because the disk is full; `store.database` raises the same for SQLite's own error."""
+    return isinstance(error, OSError) and error.errno in FULL

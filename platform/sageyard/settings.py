@@ -11,6 +11,11 @@ DEFAULT_REGION = "us-east-1"
 ACCOUNT_ID = "123456789012"  # moto's account: buckets, roles and jobs must agree on one
 
 
+FREE_SIZE = 2 * 1024**3
+LARGEST_RATIO = 50
+"""What is packed may unpack to 2 GiB, or to 50 times its own size: model files compress less than tenfold."""
+
+
 def default_state_dir() -> Path:
     """`$SAGEYARD_STATE_DIR`, else `$XDG_STATE_HOME/sageyard`, else `~/.local/state/sageyard`."""
     if explicit := os.environ.get("SAGEYARD_STATE_DIR"):
@@ -32,12 +37,17 @@ class Settings:
     parallel_jobs: int = field(default_factory=lambda: max(2, os.cpu_count() or 2))
     stop_grace: float = 120.0
     quotas: Mapping[str, int] = field(default_factory=dict)
+    unpack_limit: int | None = None
 
     @property
     def endpoint_url(self) -> str:
         """What clients on this machine point AWS_ENDPOINT_URL at."""
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
         return f"http://{host}:{self.port}"
+
+    def largest_unpacked(self, packed: int) -> int:
+        """How many bytes an archive or gzip file of `packed` bytes may unpack to."""
+        return max(FREE_SIZE, LARGEST_RATIO * packed) if self.unpack_limit is None else self.unpack_limit
 
     @property
     def database(self) -> Path:

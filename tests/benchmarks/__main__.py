@@ -14,7 +14,7 @@ from rich.console import Console
 
 from tests.benchmarks.figures import Scale, show
 
-TOPICS = ("start", "jobs", "docker", "invoke", "control", "scale", "objects", "features", "analyzer", "sdk")
+TOPICS = ("start", "jobs", "docker", "invoke", "control", "scale", "objects", "features", "monitor", "sdk")
 
 
 def main() -> int:

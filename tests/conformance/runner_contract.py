@@ -6,6 +6,7 @@ The image needs Python as `python` on its PATH; its own entrypoint prints its ar
 
 import asyncio
 import json
+import socket
 import time
 import zipfile
 from collections.abc import Callable, Coroutine
@@ -308,8 +309,6 @@ class RunnerContract:
         assert asyncio.run(main()) == ["ready", "hello from algo-2"]
 
     def test_without_network_nothing_but_itself_is_reached(self, run: Callable[..., Run]) -> None:
-        import socket
-
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
             done = run(
@@ -321,20 +320,26 @@ class RunnerContract:
             )
         assert done.lines == ["refused"]
 
-    def test_the_server_reaches_the_port_that_it_chose(self, runner: Runner, drive: Callable[..., Any]) -> None:
+    @pytest.mark.parametrize("network", [True, False])
+    def test_the_server_reaches_the_port_that_it_chose(
+        self, runner: Runner, drive: Callable[..., Any], *, network: bool
+    ) -> None:
+        """Also where the container has no network."""
         port = runner.bind_port()
 
         async def act(handle: RunHandle, lines: list[str]) -> bytes:
-            reader, writer = await asyncio.open_connection(*handle.address(port))
-            answer = await reader.read()
-            writer.close()
-            return answer
+            loop = asyncio.get_running_loop()
+            with handle.socket() or socket.socket() as connection:
+                connection.setblocking(False)
+                await loop.sock_connect(connection, handle.address(port))
+                return await loop.sock_recv(connection, 100)
 
         script = (
             "import socket; s = socket.create_server(('', int(os.environ['SAGEMAKER_BIND_TO_PORT'])))\n"
             "print('ready'); c, _ = s.accept(); c.sendall(b'pong'); c.close(); import time; time.sleep(60)"
         )
-        assert drive(script, act, environment={"SAGEMAKER_BIND_TO_PORT": str(port)}) == b"pong"
+        members = {"environment": {"SAGEMAKER_BIND_TO_PORT": str(port)}, "network": network, "serves": True}
+        assert drive(script, act, **members) == b"pong"
 
     # Packages
 

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.errors import NotFound
 from sageyard.runners.base import ImageNotFoundError, RunExit, RunRequest, StartError
 from sageyard.runners.docker import lease
+from sageyard.runners.docker.container import ContainerHandle
 from sageyard.runners.docker.engine import connect
 from sageyard.runners.docker.images import EngineImages
 from sageyard.runners.docker.runner import DockerRunner
+from sageyard.runners.docker.standby import DockerStandby
 from sageyard.runners.images import Images, write_mapping
 from sageyard.settings import Settings
 
@@ -97,6 +100,35 @@ class TestDockerRunnerWithAUserOfTheImage(OfDocker):
         return AS_USER
 
 
+class Prepared:
+    """A runner whose every container was waiting for its program."""
+
+    def __init__(self, runner: DockerRunner) -> None:
+        self.runner = runner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.runner, name)
+
+    async def start(self, request: RunRequest, output: Callable[[list[str]], None]) -> ContainerHandle:
+        """Prepare a container with nothing of the request that may come later, and start the request in it."""
+        bare = replace(request, entrypoint=None, arguments=None, environment={})
+        standby = await self.runner.prepare(bare)
+        assert standby is not None
+        return await standby.start(request, output)
+
+
+class TestPreparedContainers(OfDocker):
+    """The same exam for containers that wait, with a user of the image, who needs more than root does."""
+
+    @pytest.fixture
+    def runner(self, opened: DockerRunner) -> Any:
+        return Prepared(opened)
+
+    @pytest.fixture
+    def image_uri(self) -> str:
+        return AS_USER
+
+
 # What only containers can be asked
 
 
@@ -144,6 +176,7 @@ from pathlib import Path
 from sageyard.runners.base import RunRequest
 from sageyard.runners.docker.engine import address
 from sageyard.runners.docker.runner import DockerRunner
+from sageyard.runners.docker.standby import DockerStandby
 from sageyard.settings import Settings
 
 async def main(runner, root):
@@ -234,6 +267,7 @@ except OSError: print('refused')
     [
         ({}, "reached"),
         ({"network": False}, "refused"),
+        ({"network": False, "serves": True}, "refused"),
         ({"hosts": {"algo-1": "127.0.0.1", "algo-2": "127.0.0.2"}}, "reached"),
         ({"hosts": {"algo-1": "127.0.0.1", "algo-2": "127.0.0.2"}, "network": False}, "refused"),
     ],
@@ -353,6 +387,89 @@ def test_without_an_engine_the_runner_says_what_to_do(monkeypatch: pytest.Monkey
         DockerRunner(Settings(state_dir=tmp_path)).open()
 
 
+# Containers that wait for their program
+
+
+def adopted(
+    runner: DockerRunner, prepared: RunRequest, request: RunRequest, meanwhile: Callable[[DockerStandby], None] = id
+) -> tuple[RunExit, list[str], bool]:
+    """Run a request in a container that was prepared for another; how it ended, what it said, and whether it was
+    that very container."""
+
+    async def main() -> tuple[RunExit, list[str], bool]:
+        lines: list[str] = []
+        standby = await runner.prepare(prepared)
+        assert standby is not None
+        meanwhile(standby)
+        handle = await standby.start(request, lines.extend)
+        return await handle.wait(), lines, handle.id == standby.container.id
+
+    return asyncio.run(main())
+
+
+def test_a_container_that_waited_shows_nothing_of_its_waiting(
+    opened: DockerRunner, start: Callable[..., RunRequest]
+) -> None:
+    script = (
+        "import os, subprocess\n"
+        "print(sorted(os.listdir('/opt/ml')), os.listdir('/tmp'), os.environ['JOB'], os.getppid(), os.getcwd())"
+    )
+    request = start(script, environment={"JOB": "second"})
+    bare = replace(request, entrypoint=("ignored",), environment={"JOB": "first"})
+    assert adopted(opened, bare, request) == (RunExit(0), ["[] [] second 1 /"], True)
+
+
+def test_a_link_to_a_stored_object_is_a_copy_in_a_container_that_waited(
+    opened: DockerRunner, start: Callable[..., RunRequest], tmp_path: Path
+) -> None:
+    request = start("open('/opt/ml/data', 'a').write(' and changed')")
+    (tmp_path / "object").write_text("stored")
+    result, _, same = adopted(
+        opened, request, request, lambda _: (request.root / "data").hardlink_to(tmp_path / "object")
+    )
+    assert (result, same) == (RunExit(0), True)
+    assert (request.root / "data").read_text() == "stored and changed"
+    assert (tmp_path / "object").read_text() == "stored"
+
+
+@pytest.mark.parametrize("changed", [{"memory": 1 << 30}, {"network": False}, {"image_uri": AS_USER}])
+def test_a_request_that_does_not_fit_a_waiting_container_gets_a_new_one(
+    opened: DockerRunner, start: Callable[..., RunRequest], changed: dict[str, Any]
+) -> None:
+    request = start("print('ran')")
+    before = left(opened.settings.state_dir)
+    assert adopted(opened, request, replace(request, **changed)) == (RunExit(0), ["ran"], False)
+    eventually(lambda: left(opened.settings.state_dir) == before, 10, "the removal of both containers")
+
+
+def test_a_waiting_container_that_has_ended_is_replaced(opened: DockerRunner, start: Callable[..., RunRequest]) -> None:
+    def kill(standby: DockerStandby) -> None:
+        connect().kill(standby.container.id)
+        connect().wait(standby.container.id)
+
+    request = start("print('ran')")
+    assert adopted(opened, request, request, kill) == (RunExit(0), ["ran"], False)
+
+
+def test_an_image_without_a_shell_has_no_container_that_waits(
+    opened: DockerRunner, start: Callable[..., RunRequest], tmp_path: Path
+) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM {AS_ROOT}\nRUN rm /bin/sh /usr/bin/sh || true\n")
+    build(tmp_path, f"{EXAM}:bare")
+    assert asyncio.run(opened.prepare(start("", image_uri=f"{EXAM}:bare"))) is None
+
+
+def test_a_discarded_container_is_gone(opened: DockerRunner, start: Callable[..., RunRequest]) -> None:
+    async def main() -> str:
+        standby = await opened.prepare(start(""))
+        assert standby is not None
+        await standby.discard()
+        return standby.container.id
+
+    with pytest.raises(NotFound):
+        connect().inspect_container(asyncio.run(main()))
+
+
 # Nothing is left
 
 SERVER = """
@@ -372,6 +489,7 @@ async def main():
         root.mkdir(parents=True)
         members = {"hosts": hosts} if name.startswith("pair") else {}
         await runner.start(RunRequest(name, image, root, entrypoint=("sleep", "600"), **members), print)
+    await runner.prepare(RunRequest("warm/algo-1", image, state / "warm" / "algo-1"))
     print(runner._watchdog.pid, flush=True)
     await asyncio.sleep(600)
 
@@ -381,7 +499,7 @@ asyncio.run(main())
 
 @pytest.fixture
 def server(exam_images: None, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that runs three containers in three networks."""
+    """A process that runs three containers in three networks, and has one that waits."""
     arguments = [sys.executable, "-c", SERVER, str(tmp_path), AS_ROOT]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
         yield process
@@ -397,7 +515,7 @@ def left(state_dir: Path) -> tuple[int, int]:
 def test_containers_die_with_a_server_that_is_killed(server: subprocess.Popen[str], tmp_path: Path) -> None:
     assert server.stdout
     assert server.stdout.readline()
-    assert left(tmp_path) == (3, 2)
+    assert left(tmp_path) == (4, 2)
     server.kill()
     eventually(lambda: left(tmp_path) == (0, 0), 20, "the end of its containers")
 
@@ -410,13 +528,13 @@ def test_the_next_server_removes_what_one_that_died_with_its_watchdog_left(
     os.kill(watchdog, signal.SIGKILL)
     successor, stranger = (DockerRunner(Settings(state_dir=folder)) for folder in (tmp_path, tmp_path / "other"))
     successor.open()
-    assert left(tmp_path) == (3, 3), "what a living server owns is left alone"
+    assert left(tmp_path) == (4, 3), "what a living server owns is left alone"
     successor.close()
     server.kill()
     server.wait()
     stranger.open()
     stranger.close()
-    assert left(tmp_path) == (3, 2), "another state directory's server leaves it alone"
+    assert left(tmp_path) == (4, 2), "another state directory's server leaves it alone"
     successor = DockerRunner(Settings(state_dir=tmp_path))
     successor.open()
     assert left(tmp_path) == (0, 1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from sageyard.runners.docker.runner import DockerRunner
 from sageyard.serving.container import Container, UnhealthyError
 from sageyard.settings import Settings
 
-from tests.conftest import Server, eventually, free_port
+from tests.conftest import Server, eventually, free_port, start_server
 from tests.docker.conftest import OWN, Work, containers_of, docker
 
 pytestmark = pytest.mark.docker
@@ -62,6 +63,42 @@ def test_an_endpoint_whose_container_ends_fails_with_its_last_words(
     assert ended["EndpointStatus"] == "Failed"
     assert "did not pass the ping health check" in ended["FailureReason"]
     assert "serve" in ended["FailureReason"]
+    eventually(lambda: containers_of(docker_server) == [], 10, "the removal of the container")
+
+
+def test_an_endpoint_whose_image_is_missing_names_it(work: Work, docker_server: Server, unique: str) -> None:
+    ended = work.deploy(unique, "busybox:1.36")
+    assert ended["EndpointStatus"] == "Failed"
+    assert "the Docker Engine has no image 'busybox:1.36'" in ended["FailureReason"]
+    assert containers_of(docker_server) == []
+
+
+@pytest.fixture(scope="module")
+def without_python(tmp_path_factory: pytest.TempPathFactory, own_image: str) -> str:
+    """The user's image once more, from which Python is gone; `train` is a shell script."""
+    folder = tmp_path_factory.mktemp("without-python")
+    (folder / "train").write_text("#!/bin/sh\necho trained > /opt/ml/model/m\n")
+    (folder / "train").chmod(0o755)
+    (folder / "Dockerfile").write_text(
+        f"FROM {OWN}\nRUN rm -rf /usr/local/bin/python* /usr/local/lib/python*\nCOPY train /usr/local/bin/\n"
+    )
+    docker("build", "--quiet", "--tag", "sageyard-test/without-python", str(folder))
+    return "sageyard-test/without-python"
+
+
+def test_an_image_without_python_trains_and_says_so_where_python_is_asked_for(
+    work: Work, docker_server: Server, without_python: str, unique: str
+) -> None:
+    trained = work.train(f"{unique}-1", without_python)
+    assert trained["TrainingJobStatus"] == "Completed"
+    assert work.model(trained) == {"m": b"trained\n"}
+    entrypoint = {"ContainerEntrypoint": ["python3", "/opt/ml/code/train.py"]}
+    failed = work.train(f"{unique}-2", without_python, AlgorithmSpecification=entrypoint)
+    assert failed["TrainingJobStatus"] == "Failed"
+    assert re.match("AlgorithmError: .*python3.* not found.*, exit code: 127", failed["FailureReason"], re.DOTALL)
+    endpoint = work.deploy(unique, without_python)  # its `serve` is a Python program
+    assert endpoint["EndpointStatus"] == "Failed"
+    assert "exited with code 127" in endpoint["FailureReason"]
     eventually(lambda: containers_of(docker_server) == [], 10, "the removal of the container")
 
 
@@ -172,3 +209,28 @@ def test_a_container_whose_engine_goes_away_has_ended(relayed: tuple[DockerRunne
     result, lines = asyncio.run(main())
     assert result == LOST
     assert "the Docker Engine lost this container" in lines[-1]
+
+
+def test_while_the_engine_is_away_jobs_and_endpoints_fail_and_the_server_goes_on(
+    own_image: str, tmp_path: Path, unique: str
+) -> None:
+    relay = Relay(tmp_path / "engine.sock")
+    state = tmp_path / "state"
+    server = start_server(state, options=["--runner", "docker"], DOCKER_HOST=f"unix://{tmp_path}/engine.sock")
+    try:
+        work = Work(server)
+        assert work.deploy("serving", own_image)["EndpointStatus"] == "InService"
+        relay.cut()
+        job = work.train(unique, own_image)
+        assert job["TrainingJobStatus"] == "Failed"
+        assert re.match("InternalServerError: image .* could not be looked up: ", job["FailureReason"])
+        endpoint = work.deploy(unique, own_image)
+        assert endpoint["EndpointStatus"] == "Failed"
+        assert "could not be started" in endpoint["FailureReason"]
+        serving = work.sagemaker.describe_endpoint(EndpointName="serving")
+        assert serving["EndpointStatus"] == "InService"
+        assert server.get("/_sageyard/health")["status"] == "ok"
+    finally:
+        server.stop()
+        lease.remove(connect(), lease.STATE_DIR, str(state))
+    assert containers_of(server) == []

@@ -17,6 +17,8 @@ COMPOSE = {
     3: "from sagemaker.core.local.image import _SageMakerContainer as Container",
 }
 
+REGION = os.environ | {"AWS_DEFAULT_REGION": "us-east-1", "SAGEMAKER_SUPPRESS_V2_WARNING": "1"}
+
 
 def bridged(*arguments: str) -> str:
     """What a container on the default bridge prints."""
@@ -41,6 +43,27 @@ def test_containers_reach_the_bridges_address_and_not_the_machines_loopback(
     with pytest.raises(subprocess.CalledProcessError) as refused:
         bridged(*program, f"http://127.0.0.1:{bridge_server.url.rpartition(':')[2]}")
     assert "Connection refused" in refused.value.stderr
+
+
+def test_v2_does_not_understand_what_containers_say_of_their_batch_strategy() -> None:
+    """SINGLE_RECORD and MULTI_RECORD at /execution-parameters, by the developer guide (your-algorithms-batch-code)."""
+    program = "from sagemaker.local.data import get_batch_strategy_instance as of; of('MULTI_RECORD', None)"
+    done = subprocess.run([interpreter(2), "-c", program], env=REGION, capture_output=True, text=True)
+    assert "Invalid Batch Strategy" in done.stdout + done.stderr
+
+
+def test_v3s_model_builder_asks_a_registry_for_an_image_that_the_engine_has(local_images: None) -> None:
+    image = "127.0.0.1:9/sagemaker-xgboost:1"  # where no registry listens, so that nothing outside is asked
+    docker("tag", XGBOOST, image)
+    program = (
+        "from sagemaker.serve.mode.local_container_mode import LocalContainerMode as Mode\n"
+        f"object.__new__(Mode)._pull_image({image!r})"
+    )
+    try:
+        done = subprocess.run([interpreter(3), "-c", program], env=REGION, capture_output=True, text=True)
+    finally:
+        docker("rmi", image)
+    assert f"Failed to pull image '{image}'" in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ def test_estimators_processors_and_pipelines_run_in_local_containers(
     assert report["model"].startswith("s3://sagemaker-us-east-1-123456789012/")
     assert report["explicit"] == 300
     assert report["xgboost_accuracy"] > 0.85
+    assert report["transformed"] == ["features.csv.out"]
+    assert report["scores"] == 100
     assert report["prepared"] == 300
     assert report["from_processing"] == "prepared 300 rows"
     assert report["from_training"] == "trained on 300 rows, hosts 1"

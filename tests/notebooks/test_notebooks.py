@@ -20,8 +20,8 @@ from tests.conftest import REPOSITORY, Server
 from tests.sdk.conftest import LOOPBACK, SCRIPTS, through_sageyard
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
-IN_CONTAINERS = {"02_bring_your_own_container"}
-"""Those that need a server with the Docker runner; test_bring_your_own_container.py runs them."""
+ELSEWHERE = {"02_bring_your_own_container", "05_feedback_loop"}
+"""Those that need a server of their own; a file of tests named like them runs each."""
 LONGEST = 90
 """Seconds a notebook may take."""
 
@@ -107,7 +107,7 @@ def test_notebook_is_stored_clean(notebook: Path) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "notebook", [path for path in NOTEBOOKS if path.stem not in IN_CONTAINERS], ids=lambda path: path.stem
+    "notebook", [path for path in NOTEBOOKS if path.stem not in ELSEWHERE], ids=lambda path: path.stem
 )
 def test_notebook_runs_to_its_end(executed: Callable[[str], Outputs], notebook: Path) -> None:
     outputs = executed(notebook.name)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .drift.options import Asked, asked
 from .errors import AnalysisError
 from .profile import LISTED_CATEGORIES, Feature
 
@@ -71,6 +72,8 @@ class Baseline:
         }
         self.outputs_last = str(constraints.get("output_columns_position", "START")).upper() == "END"
         self._config = constraints.get("monitoring_config") or {}
+        overrides = {name: self._overrides(name) for name in self.features}
+        self.drift_tests: dict[str, list[Asked]] = asked(self.features, self.statistics, self._config, overrides)
 
     @classmethod
     def read(cls, constraints: Path | None, statistics: Path | None) -> "Baseline | None":
@@ -90,9 +93,7 @@ class Baseline:
 
     def config(self, name: str | None = None) -> dict[str, Any]:
         """The monitoring config, for one feature with its overrides laid over it."""
-        entry = self.features.get(name, {}) if name is not None else {}
-        overrides = entry.get("monitoringConfigOverrides") or entry.get("monitoring_config_overrides") or {}
-        config = _merge(_merge(DEFAULTS, self._config), overrides)
+        config = _merge(_merge(DEFAULTS, self._config), self._overrides(name))
         distribution = config["distribution_constraints"]
         method = str(distribution["comparison_method"]).lower()
         if method not in _METHODS:
@@ -106,6 +107,10 @@ class Baseline:
                 "use LInfinity or ChiSquared."
             )
         return config
+
+    def _overrides(self, name: str | None) -> dict[str, Any]:
+        entry = self.features.get(name, {}) if name is not None else {}
+        return entry.get("monitoringConfigOverrides") or entry.get("monitoring_config_overrides") or {}
 
 
 def enabled(config: Mapping[str, Any], switch: str) -> bool:

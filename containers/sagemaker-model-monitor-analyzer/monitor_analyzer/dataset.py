@@ -1,17 +1,18 @@
 """From `dataset_source` to one table, by the kind of dataset and with the user's preprocessing if there is any."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from .calls import CsvCalls
 from .capture import records_of, rows_of_record
 from .constraints import Baseline
 from .environment import DatasetFormat, Request
-from .errors import AnalysisError
-from .files import load_csv, load_json, load_parquet
+from .errors import AnalysisError, Uneven
+from .files import csv_portions, load_csv, load_json, load_parquet, parquet_portions
 from .layout import Layout
 from .rowfile import RowFile
 from .scripts import Preprocessor
@@ -24,8 +25,9 @@ RECORDS = ("sagemakercapturejson", "sagemakermergejson")
 
 def load(request: Request, baseline: Baseline | None, scratch: Path) -> Table:
     """Read the dataset; AnalysisError if there is nothing to analyse."""
-    files = files_of(request.source, request.window)
-    connection, kind = open_database(scratch), request.dataset_format.kind
+    kind = request.dataset_format.kind
+    files = files_of(request.source, request.window if kind in RECORDS else None)
+    connection = open_database(scratch)
     texts = baseline.texts if baseline else set()
     if request.preprocessor or kind in RECORDS:
         table = _load_records(request, baseline, files, connection, scratch)
@@ -38,9 +40,65 @@ def load(request: Request, baseline: Baseline | None, scratch: Path) -> Table:
     if table.rows == 0:
         raise AnalysisError(f"No data: the {len(files)} files in {request.source} hold no rows.")
     if baseline and kind == "csv" and not request.dataset_format.csv_header and not request.preprocessor:
-        names = list(baseline.features)[: len(table.names)]
-        table.names = names + table.names[len(names) :]
+        table.names = _names_of_baseline(baseline, table.names, scheduled=request.window is not None)
     return table
+
+
+def load_portions(
+    request: Request,
+    baseline: Baseline | None,
+    texts: Collection[str],
+    connection: duckdb.DuckDBPyConnection,
+    scratch: Path,
+) -> Iterator[Table]:
+    """The same dataset in portions, tables that replace one another, with `texts` read as text.
+
+    Uneven or duckdb.Error, also while the portions are used, says that only `load` can read it or say what is wrong.
+    """
+    kind, form = request.dataset_format.kind, request.dataset_format
+    if request.preprocessor or kind == "json":
+        raise Uneven("A script reads it, or it is JSON.")
+    files = files_of(request.source, request.window if kind in RECORDS else None)
+    texts = {*texts, *(baseline.texts if baseline else ())}
+    if kind in RECORDS:
+        last = baseline.outputs_last if baseline else form.output_columns_last
+        layout = Layout(list(baseline.features) if baseline else None, last)
+        calls = CsvCalls(files, request.window, form.capture_indexes, layout, last)
+        tables = calls.portions(connection, texts, scratch)
+    elif kind == "csv":
+        tables = csv_portions(connection, files, form.csv_header, texts, scratch)
+    else:
+        tables = parquet_portions(connection, files, texts)
+    for table in tables:
+        if baseline and kind == "csv" and not form.csv_header:
+            table.names = _names_of_baseline(baseline, table.names, scheduled=request.window is not None)
+        yield table
+
+
+def _names_of_baseline(baseline: Baseline, columns: list[str], *, scheduled: bool) -> list[str]:
+    """Names by position. The inputs of transform jobs lack the label that training data begins with: the names are
+    then those of the last columns, as with captured inputs."""
+    names = list(baseline.features)
+    if scheduled and len(columns) < len(names) and not baseline.outputs_last:
+        return names[-len(columns) :]
+    return names[: len(columns)] + columns[len(names) :]
+
+
+def excluded_names(given: Sequence[str], columns: Sequence[str], baseline: Baseline | None) -> set[str]:
+    """The columns that shall not be analysed (ExcludeFeaturesAttribute: names or indexes); the baseline forgets them
+    too. What is neither raises AnalysisError."""
+    known = set(columns) | set(baseline.features if baseline else ())
+    names = set()
+    for one in given:
+        if one not in known and not (one.isdigit() and int(one) < len(columns)):
+            raise AnalysisError(
+                f"exclude_features_attribute {one!r} is no column of the dataset; it has {', '.join(columns)}. Give "
+                "names or indexes, counted from 0 and separated by commas."
+            )
+        names.add(one if one in known else columns[int(one)])
+    for name in names if baseline else ():
+        baseline.features.pop(name, None)
+    return names
 
 
 def _load_records(

@@ -43,12 +43,13 @@ class QualityRequest:
 
 @dataclass(frozen=True, slots=True)
 class MergeRequest:
-    """A job that joins captured calls with ground truth."""
+    """A job that joins captured calls, or outputs of transform jobs in `dataset_format`, with ground truth."""
 
     source: Path
     ground_truth: Path
     output: Path
     window: Window | None = None
+    dataset_format: DatasetFormat | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class Request:
     dimensions: dict[str, str] = field(default_factory=dict)
     categorical_drift_method: str | None = None
     quality: QualityRequest | None = None
+    excluded: tuple[str, ...] = ()
+    """Columns to leave out, by name or index."""
 
 
 def base_directory(variables: Mapping[str, str]) -> Path:
@@ -103,6 +106,9 @@ def read_request(variables: Mapping[str, str]) -> Request:
         dimensions={name: value for name, value in dimensions.items() if value},
         categorical_drift_method=variables.get("categorical_drift_method") or None,
         quality=_quality(variables) if analysis == "MODEL_QUALITY" else None,
+        excluded=tuple(
+            part.strip() for part in variables.get("exclude_features_attribute", "").split(",") if part.strip()
+        ),
     )
 
 
@@ -113,6 +119,7 @@ def read_merge(variables: Mapping[str, str]) -> MergeRequest:
         ground_truth=_source(variables, "ground_truth_source"),
         output=_required(variables, "output_path"),
         window=_window(variables),
+        dataset_format=read_format(given) if (given := variables.get("dataset_format")) else None,
     )
 
 

@@ -49,9 +49,9 @@ def merge(request: MergeRequest) -> str:
         raise AnalysisError(
             f"No ground truth matches: {calls} captured calls, with ids such as {example!r}, and {len(labels)} labels, "
             f"with ids such as {next(iter(labels), '')!r}, have no id in common. A label's eventMetadata.eventId must "
-            "be the InferenceId that was sent with the call, or the captured eventId where none was sent. Upload the "
-            "labels of these calls, or, if labels come later, move the window back with StartTimeOffset and "
-            "EndTimeOffset."
+            "be the InferenceId that was sent with the call, the captured eventId where none was sent, or the "
+            "SageMakerInferenceId of a transform job's output. Upload the labels of these calls, or, if labels come "
+            "later, move the window back with StartTimeOffset and EndTimeOffset."
         )
     logging.info("%d labels had no eventId and were left out", without_id)
     return (

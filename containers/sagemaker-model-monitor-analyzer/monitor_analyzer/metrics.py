@@ -1,7 +1,8 @@
 """CloudWatch metrics, as JSON lines that the platform picks up (model-monitor-byoc-cloudwatch).
 
 Names: model-monitor-interpreting-cloudwatch: `feature_data_<f>` (a statistic set), `feature_non_null_<f>`,
-`feature_baseline_drift_<f>`; a model quality analysis has its scores' (model-monitor-model-quality-metrics).
+`feature_baseline_drift_<f>`, and so on for a drift test of ours: `feature_wasserstein_<f>`; a model quality analysis
+has its scores' (model-monitor-model-quality-metrics).
 Dimensions: Endpoint and MonitoringSchedule, MonitoringSchedule alone for batch.
 """
 
@@ -29,8 +30,8 @@ def write_metrics(
             lines.write(json.dumps({**metric, **common}) + "\n")
 
 
-def feature_metrics(feature: Feature, distance: float | None) -> Iterator[dict[str, Any]]:
-    """The metrics of one feature of a data quality analysis."""
+def feature_metrics(feature: Feature, drift: Mapping[str, float]) -> Iterator[dict[str, Any]]:
+    """The metrics of one feature of a data quality analysis; `drift` has values by test."""
     if feature.numeric:
         values = {
             "SampleCount": float(feature.present),
@@ -40,5 +41,5 @@ def feature_metrics(feature: Feature, distance: float | None) -> Iterator[dict[s
         }
         yield {"MetricName": f"feature_data_{feature.name}", "StatisticValues": values, "Unit": "None"}
     yield {"MetricName": f"feature_non_null_{feature.name}", "Value": float(feature.present), "Unit": "Count"}
-    if distance is not None:
-        yield {"MetricName": f"feature_baseline_drift_{feature.name}", "Value": distance, "Unit": "None"}
+    for test, value in drift.items():
+        yield {"MetricName": f"feature_{test}_{feature.name}", "Value": value, "Unit": "None"}

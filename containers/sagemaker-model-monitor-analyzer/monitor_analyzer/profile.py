@@ -7,21 +7,24 @@ Not-a-number and infinite values count as missing.
 
 import math
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .numeric import Numeric
 from .sketch import Sketch
 from .table import Table
+from .textual import Textual
 
 BUCKETS = 10
 LISTED_CATEGORIES = 120
 """Deequ's limit up to which a column's values are listed (ColumnProfiler.DEFAULT_CARDINALITY_THRESHOLD)."""
-COUNTED_CATEGORIES = 10_000
-_CELLS_PER_CHUNK = 1 << 24
+_MOST_CELLS, _CELLS_PER_CHUNK = 1 << 25, 1 << 23
+"""A table with more values is fetched in chunks. Portions never have more: their rows are in any order."""
 
 
 @dataclass(slots=True)
@@ -43,7 +46,7 @@ class Feature:
     sketch: Sketch = field(default_factory=Sketch)
     distinct_count: int = 0
     categories: dict[str, int] = field(default_factory=dict)
-    """Value -> rows, most frequent first; empty beyond COUNTED_CATEGORIES values."""
+    """Value -> rows, most frequent first; empty beyond textual.COUNTED of them."""
 
     @property
     def numeric(self) -> bool:
@@ -84,100 +87,86 @@ class Feature:
         return entry
 
 
-def profile(table: Table) -> list[Feature]:
-    """Profile every column: one pass for counts and ranges, one for the distributions between them."""
-    parts = ", ".join(_ranges(i, kind) for i, kind in enumerate(table.types))
-    values = ", ".join(_values(i, kind) for i, kind in enumerate(table.types))
-    row = table.connection.execute(f"SELECT {parts} FROM (SELECT {values} FROM data)").fetchone() or ()
-    features = [_feature(table, i, row[4 * i : 4 * i + 4]) for i in range(len(table.names))]
-    _distributions(table, {i: feature for i, feature in enumerate(features) if feature.numeric})
-    for i, feature in enumerate(features):
-        if feature.inferred_type == "String":
-            _strings(table, i, feature)
-    return features
+def profile(tables: Iterable[Table], scratch: Path) -> tuple[list[Feature], int]:
+    """Profile every column of the portions of one dataset, and count its rows; `scratch` is for files.
+
+    While one portion is read, NumPy (which works without the interpreter's lock) sums up the one before.
+    """
+    columns: list[Numeric | Textual] = []
+    names: list[str] = []
+    types: list[str] = []
+    rows = 0
+    pending: list[Future[None]] = []
+    table = None
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for table in tables:
+            names, types = table.names, table.types
+            columns = columns or [
+                Textual() if kind == "VARCHAR" else Numeric(scratch / f"c{i}.sorted") for i, kind in enumerate(types)
+            ]
+            rows += table.rows
+            numeric = {i: column for i, column in enumerate(columns) if isinstance(column, Numeric)}
+            for chunk in _chunks(table, list(numeric)):
+                _wait(pending)
+                pending = [threads.submit(column.add, chunk.pop(f"c{i}")) for i, column in numeric.items()]
+            for i, column in enumerate(columns):
+                if isinstance(column, Textual):
+                    column.add(table.connection, f"c{i}")
+        _wait(pending)
+    if table is None:
+        return [], 0
+    features = []
+    for name, kind, column in zip(names, types, columns, strict=True):
+        if isinstance(column, Numeric):
+            features.append(_of_numbers(name, kind, column, rows))
+        else:
+            categories, distinct = column.finish(table.connection)
+            features.append(
+                Feature(
+                    name,
+                    "String" if column.present else "Unknown",
+                    column.present,
+                    rows - column.present,
+                    column.integral,
+                    column.fractional,
+                    distinct_count=distinct,
+                    categories=categories,
+                )
+            )
+    return features, rows
 
 
-def _ranges(i: int, kind: str) -> str:
-    """Four columns: present, least, greatest, distinct."""
-    if kind == "VARCHAR":
-        return f"count(c{i}), 0, 0, approx_count_distinct(c{i})"
-    return f"count(c{i}), min(c{i}), max(c{i}), 0"
+def _wait(pending: Iterable[Future[None]]) -> None:
+    for future in pending:
+        future.result()
 
 
-def _values(i: int, kind: str) -> str:
-    return f"CASE WHEN isfinite(c{i}) THEN c{i} END AS c{i}" if kind == "DOUBLE" else f"c{i}"
-
-
-def _feature(table: Table, i: int, row: tuple[Any, ...]) -> Feature:
-    present, least, greatest, distinct = row
-    kind = {"VARCHAR": "String", "BIGINT": "Integral", "DOUBLE": "Fractional"}[table.types[i]]
+def _of_numbers(name: str, kind: str, column: Numeric, rows: int) -> Feature:
+    integral = kind == "BIGINT" and not column.fractional and not column.infinite
     feature = Feature(
-        name=table.names[i],
-        inferred_type=kind if present else "Unknown",
-        present=present,
-        missing=table.rows - present,
-        distinct_count=distinct,
+        name,
+        ("Integral" if integral else "Fractional") if column.present else "Unknown",
+        column.present,
+        rows - column.present,
+        column.present - column.fractional,
+        column.fractional,
     )
-    if feature.numeric:
-        feature.min, feature.max = float(least), float(greatest)
+    if column.present:
+        feature.mean, feature.sum = column.mean, column.sum
+        feature.std_dev = math.sqrt(column.squares / column.present)
+        feature.min, feature.max = column.min, column.max
+        feature.sketch = column.sketch
+        feature.buckets = column.counts_between(feature.edges)
     return feature
-
-
-def _distributions(table: Table, features: dict[int, Feature]) -> None:
-    squares = dict.fromkeys(features, 0.0)
-
-    def take(i: int, column: np.ndarray) -> None:
-        feature = features[i]
-        values = column.compressed() if isinstance(column, np.ma.MaskedArray) else column
-        values = np.sort(values.astype(np.float64, copy=False))
-        values = values[np.searchsorted(values, -np.inf, side="right") : np.searchsorted(values, np.inf, side="left")]
-        if len(values) == 0:
-            return
-        seen = feature.integral + feature.fractional
-        step = values.mean() - feature.mean
-        total = seen + len(values)
-        # deviations of two parts put together (Chan, Golub, LeVeque 1979): one pass without losing digits
-        squares[i] += values.var() * len(values) + step * step * seen * len(values) / total
-        feature.mean += step * len(values) / total
-        feature.sum += float(values.sum())
-        whole = int(np.count_nonzero(values == np.trunc(values)))
-        feature.integral += whole
-        feature.fractional += len(values) - whole
-        inner = np.searchsorted(values, feature.edges[1:-1], side="left")
-        feature.buckets += np.diff(np.concatenate([[0], inner, [len(values)]]))
-        feature.sketch.add(values)
-
-    with ThreadPoolExecutor(os.cpu_count()) as threads:  # NumPy sorts without the interpreter's lock
-        for chunk in _chunks(table, list(features)):
-            list(threads.map(take, features, (chunk[f"c{i}"] for i in features)))
-    for i, feature in features.items():
-        feature.mean = float(feature.mean)
-        feature.std_dev = math.sqrt(squares[i] / feature.present)
 
 
 def _chunks(table: Table, columns: list[int]) -> Iterator[dict[str, Any]]:
     if not columns:
         return
-    select = f"SELECT {', '.join(f'c{i}' for i in columns)} FROM data"
-    size = max(_CELLS_PER_CHUNK // len(columns), 1 << 16)
-    for start in range(0, table.rows, size):
+    values = (f"ifnull(CAST(c{i} AS DOUBLE), 'nan') AS c{i}" for i in columns)
+    select = f"SELECT {', '.join(values)} FROM data"
+    whole = table.rows * len(columns) <= _MOST_CELLS
+    size = table.rows if whole else max(_CELLS_PER_CHUNK // len(columns), 1 << 16)
+    for start in range(0, table.rows, max(size, 1)):
         bounds = f" WHERE rowid >= {start} AND rowid < {start + size}" if table.rows > size else ""
         yield table.connection.execute(select + bounds).fetchnumpy()
-
-
-def _strings(table: Table, i: int, feature: Feature) -> None:
-    if feature.distinct_count <= COUNTED_CATEGORIES:
-        rows = table.connection.execute(
-            f"SELECT c{i}, count(*) AS rows, try_cast(c{i} AS DOUBLE) FROM data WHERE c{i} IS NOT NULL "
-            f"GROUP BY c{i} ORDER BY rows DESC, c{i}"
-        ).fetchall()
-        feature.categories = {value: count for value, count, _ in rows}
-        feature.distinct_count = len(rows)
-        feature.integral = sum(count for _, count, number in rows if number is not None and number % 1 == 0)
-        feature.fractional = sum(count for _, count, number in rows if number is not None and number % 1 != 0)
-        return
-    row = table.connection.execute(
-        f"SELECT count(*) FILTER (number = trunc(number)), count(*) FILTER (number <> trunc(number)) "
-        f"FROM (SELECT try_cast(c{i} AS DOUBLE) AS number FROM data)"
-    ).fetchone()
-    feature.integral, feature.fractional = row or (0, 0)

@@ -1,7 +1,8 @@
 """The dataset as one DuckDB table, whatever it came from.
 
 Columns are called c0, c1, ... inside the database (its identifiers ignore case, feature names do not) and carry one of
-three types: BIGINT, DOUBLE, VARCHAR.
+three types: BIGINT, DOUBLE, VARCHAR. A column whose first rows are whole numbers is a BIGINT but stored as DOUBLE where
+later rows were not looked at: the database would round their fractions. One fraction makes it a DOUBLE after all.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -24,9 +25,10 @@ class Table:
     rows: int
 
 
-def open_database(scratch: Path) -> duckdb.DuckDBPyConnection:
-    """An in-memory database that spills to `scratch` beyond 1 GB."""
-    return duckdb.connect(":memory:", config={"memory_limit": "1GB", "temp_directory": str(scratch)})
+def open_database(scratch: Path, *, ordered: bool = True) -> duckdb.DuckDBPyConnection:
+    """An in-memory database that spills to `scratch` beyond 1 GB; `ordered`: rows keep their order, which costs time."""
+    config = {"memory_limit": "1GB", "temp_directory": str(scratch), "preserve_insertion_order": ordered}
+    return duckdb.connect(":memory:", config=config)
 
 
 def finish(connection: duckdb.DuckDBPyConnection, names: Iterable[str], types: Sequence[str]) -> Table:

@@ -1,4 +1,4 @@
-"""The six checks of a data quality monitor (model-monitor-interpreting-violations).
+"""The six checks of a data quality monitor (model-monitor-interpreting-violations), and the drift tests asked for.
 
 The sentences of data_type_check, baseline_drift_check and the end of the column checks are AWS's, so that scripts which
 parse them keep working; the others follow their form.
@@ -10,30 +10,39 @@ from typing import Any
 
 from .constraints import Baseline, enabled
 from .distances import category_distance, chi_squared_p_value, numeric_distance
+from .drift.checks import check
 from .profile import Feature
 
 COMPLETENESS_DEVIATIONS = 3.0
 _EPSILON = 1e-9
 _NAMED = 5
+Drift = dict[str, dict[str, float]]
+"""Feature -> test -> value; `baseline_drift` is AWS's distance."""
 
 
-def evaluate(features: Sequence[Feature], baseline: Baseline) -> tuple[list[dict[str, str]], dict[str, float]]:
-    """Judge today's features: the violations, and the drift distance of each feature that was compared."""
+def evaluate(features: Sequence[Feature], baseline: Baseline) -> tuple[list[dict[str, str]], Drift]:
+    """Judge today's features: the violations, and the drift of each feature that was compared."""
     violations = _columns(features, baseline) if enabled(baseline.config(), "evaluate_constraints") else []
     distances: dict[str, float] = {}
+    judged = []
     for feature in features:
         if feature.name not in baseline.features:
             continue
         config = baseline.config(feature.name)
         if not enabled(config, "evaluate_constraints"):
             continue
+        judged.append(feature)
         constraint = baseline.features[feature.name]
         statistics = baseline.statistics.get(feature.name, {})
         violations += _data_type(feature, constraint, config)
         violations += _completeness(feature, constraint, statistics)
         violations += _drift(feature, statistics, config, distances)
         violations += _categorical_values(feature, constraint, config)
-    return violations, distances
+    more, values = check(judged, baseline.drift_tests, baseline.statistics)
+    drift: Drift = {name: {"baseline_drift": distance} for name, distance in distances.items()}
+    for name, measured in values.items():
+        drift[name] = drift.get(name, {}) | measured
+    return violations + more, drift
 
 
 def _columns(features: Sequence[Feature], baseline: Baseline) -> list[dict[str, str]]:

@@ -1,5 +1,6 @@
 """Bringing the user's code into the container and installing what it needs."""
 
+import gzip
 import os
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import tarfile
 import tempfile
 import threading
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -14,6 +16,10 @@ from sagemaker_toolkit import s3
 from sagemaker_toolkit.errors import ClientError, ProgramError
 from sagemaker_toolkit.layout import relocated
 
+CHUNK = 1024 * 1024
+FREE_SIZE = 2 * 1024**3
+LARGEST_RATIO = 50
+"""An archive may unpack to 2 GiB, or to 50 times its own size, where SAGEYARD_UNPACK_LIMIT says nothing else."""
 TAIL = 8192
 """Bytes kept of what a program wrote last to stderr."""
 
@@ -41,9 +47,15 @@ def bring(source: str, target: Path) -> None:
 
 
 def unpack(archive: Path, target: Path, source: str) -> None:
-    """Unpack a tarball inside `target`: no absolute paths, no `..`, no links out, no devices (ClientError)."""
+    """Unpack a tarball inside `target`: no absolute paths, no `..`, no links out, no devices, no more bytes than
+    `largest_unpacked` says (ClientError)."""
+    left = largest = largest_unpacked(archive.stat().st_size)
 
     def inside(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
+        nonlocal left
+        left -= member.size
+        if left < 0:
+            raise ClientError(f"{source} unpacks to more than {largest} bytes: SAGEYARD_UNPACK_LIMIT may allow more")
         name = PurePosixPath(member.name)
         if name.is_absolute() or ".." in name.parts:
             raise ClientError(f"{source}: member {member.name!r} leads out of the archive; pack relative paths only")
@@ -52,10 +64,22 @@ def unpack(archive: Path, target: Path, source: str) -> None:
     try:
         with tarfile.open(archive) as tar:
             tar.extractall(target, filter=inside)
+            assert tar.fileobj is not None
+            tar.fileobj.read(CHUNK)  # to the end, where gzip has its checksum: to tarfile, broken bytes are an end
     except tarfile.FilterError as error:
         raise ClientError(f"{source}: {error}; pack plain files, folders and links inside the archive only") from error
-    except (tarfile.TarError, EOFError) as error:
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ClientError(f"{source} is not a tar.gz archive: {error}") from error
+
+
+def largest_unpacked(packed: int) -> int:
+    """How many bytes an archive of `packed` bytes may unpack to. Raises ClientError for a limit that is no number."""
+    given = os.environ.get("SAGEYARD_UNPACK_LIMIT")
+    if not given:
+        return max(FREE_SIZE, LARGEST_RATIO * packed)
+    if not given.isdecimal():
+        raise ClientError(f"SAGEYARD_UNPACK_LIMIT is {given!r}: give a number of bytes")
+    return int(given)
 
 
 def install_requirements(folder: Path) -> None:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from sageyard.aws.alarms import StoredAlarms
 from sageyard.aws.event_rules import EventRules
 from sageyard.aws.json_services import JsonServices
 from sageyard.aws.log_store import LogStore
@@ -93,5 +94,6 @@ def open_cloud(settings: Settings, clock: Clock | None = None) -> tuple[AwsMount
         endpoint_url=settings.endpoint_url,
         services=services,
         functions=mount.functions,
+        alarms=StoredAlarms(services, mount.metrics),
     )
     return mount, cloud

@@ -10,7 +10,13 @@ from sageyard.aws.exchange import ServiceRequest
 from sageyard.aws.moto_services import MotoServices
 from sageyard.errors import AwsError
 
-TARGETS = {"athena": "AmazonAthena", "events": "AWSEvents", "glue": "AWSGlue", "sqs": "AmazonSQS"}
+TARGETS = {
+    "athena": "AmazonAthena",
+    "events": "AWSEvents",
+    "glue": "AWSGlue",
+    "monitoring": "GraniteServiceVersion20100801",  # CloudWatch
+    "sqs": "AmazonSQS",
+}
 FORMS = {"sns": "2010-03-31"}
 """Services of the query protocol, of which only members that are texts can be sent and no answer is read."""
 

@@ -12,7 +12,7 @@ from typing import Any
 from sageyard.aws.bridges import Bridges, moto, naive
 from sageyard.aws.exchange import ServiceAnswer, ServiceRequest
 from sageyard.clock import Clock
-from sageyard.errors import AwsError, UnknownOperationError
+from sageyard.errors import AwsError, StorageFullError, UnknownOperationError, is_storage_full
 
 EPOCH = datetime(1970, 1, 1)  # without a zone, as moto has its times
 Handler = Callable[[Any, str, Any], tuple[int, dict[str, Any], Any]]
@@ -79,6 +79,8 @@ class MotoRuntime:
         except NotImplementedError:
             raise self._refusal(request) from None
         except Exception as error:
+            if is_storage_full(error):
+                raise StorageFullError(error) from error
             raise self._refusal(request, f" ({type(error).__name__}: {error})") from error
         finally:
             self._now = None

@@ -20,7 +20,7 @@ from sageyard.aws.identity import DEFAULT_ROLE, create_role_request
 from sageyard.aws.journal import Entry, Journal
 from sageyard.aws.moto_runtime import MotoRuntime
 from sageyard.clock import Clock
-from sageyard.errors import AwsError
+from sageyard.errors import AwsError, StorageFullError
 
 READING = (
     "BatchCheck",
@@ -120,12 +120,22 @@ class MotoServices:
         entry = Entry(self._clock.now(), secrets.randbits(62), request)
         answer = runtime.handle(request, entry.time, entry.seed)
         if answer.status < 400 and self._changes(request, answer):
-            self._journal.append(entry)
+            try:
+                self._journal.append(entry)
+            except OSError as error:
+                runtime.reset()  # it must not know what the next server will not
+                self._replay(runtime)
+                raise StorageFullError(error) from error
         return answer
 
     def _start(self) -> MotoRuntime:
         """Load moto and bring its state back."""
         runtime = self._load()
+        self._replay(runtime)
+        self._runtime = runtime
+        return runtime
+
+    def _replay(self, runtime: MotoRuntime) -> None:
         self._replaying(True)
         try:
             for entry in self._journal.entries():
@@ -135,8 +145,6 @@ class MotoServices:
                     log.warning("replay of %s:%s failed: %s", entry.request.service, entry.request.operation, error)
         finally:
             self._replaying(False)
-        self._runtime = runtime
-        return runtime
 
     def _changes(self, request: ServiceRequest, answer: ServiceAnswer) -> bool:
         operation = request.operation

@@ -27,7 +27,7 @@ from sageyard.aws.s3.wire import S3Wire, encode
 from sageyard.aws.scope import scope_of
 from sageyard.aws.stored_objects import StoredObjects
 from sageyard.clock import Clock
-from sageyard.errors import AwsError
+from sageyard.errors import AwsError, StorageFullError, is_storage_full
 from sageyard.settings import Settings
 from sageyard.store.database import Database
 
@@ -79,6 +79,10 @@ class AwsMount:
             answer = await self._answer(request)
         except AwsError as error:
             answer = error_answer(request, error)
+        except OSError as error:
+            if not is_storage_full(error):
+                raise
+            answer = error_answer(request, StorageFullError(error))
         headers = [*encode(answer.headers), (b"content-length", b"%d" % len(answer.body))]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})

@@ -21,6 +21,7 @@ COMMANDS = {
     "run": "sageyard.cli.env:run",
     "images": "sageyard.cli.images:images",
     "pipelines": "sageyard.cli.pipelines:pipelines",
+    "monitor": "sageyard.cli.monitor:monitor",
     "clock": "sageyard.cli.clock:clock",
     "coverage": "sageyard.cli.coverage:coverage",
     "demo": "sageyard.cli.demo:demo",

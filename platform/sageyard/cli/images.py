@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from sageyard.cli.options import resolve_state_dir
+from sageyard.cli.options import region_option, resolve_state_dir, server_options
 from sageyard.settings import Settings
 
 MEGABYTE = 1_000_000
@@ -99,6 +99,24 @@ def map_image(uri: str, target: str | None, remove: bool, state_dir: Path | None
     mapping = {known: image for known, image in mapping.items() if known != uri}
     write_mapping(path, mapping | ({uri: target} if target else {}))
     click.echo(f"{uri} is mapped to {target}" if target else f"{uri} is not mapped any more")
+
+
+@images.command("push")
+@click.argument("image")
+@click.argument("target", required=False, metavar="[REPOSITORY[:TAG]]")
+@region_option
+@server_options
+def push_image(image: str, target: str | None, host: str, port: int, state_dir: Path | None, region: str) -> None:
+    """Have IMAGE of the Docker Engine in ECR, as `docker push` would: prints its URI.
+
+    It gets the name that it would have in the account's registry, and the running server's ECR lists it. Its bytes
+    stay where they are. REPOSITORY and TAG are IMAGE's own unless given; a repository that is missing is created.
+    """
+    from sageyard.cli.ecr import push
+    from sageyard.runners.images import without_registry
+
+    settings = Settings(host=host, port=port, state_dir=resolve_state_dir(state_dir), region=region)
+    click.echo(push(_engine(), settings, image, target or without_registry(image)))
 
 
 def _argument(text: str) -> tuple[str, str]:

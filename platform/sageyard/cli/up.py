@@ -30,10 +30,32 @@ START_SECONDS = 60.0
     help="Refuse more than LIMIT of a resource type ('Endpoint=2') or of a job's instances "
     "('ml.m5.xlarge for training job usage=4'), as AWS's service quotas do. May be given several times.",
 )
+@click.option(
+    "--unpack-limit",
+    type=click.IntRange(min=1),
+    metavar="BYTES",
+    envvar="SAGEYARD_UNPACK_LIMIT",
+    help="Refuse a model archive or Gzip channel that unpacks to more, rather than to 2 GiB and 50 times its size.",
+)
 @click.option("--detach", is_flag=True, help="Return once the server answers; it keeps running.")
-def up(host: str, port: int, state_dir: Path | None, runner: str, quotas: dict[str, int], detach: bool) -> None:
+def up(
+    host: str,
+    port: int,
+    state_dir: Path | None,
+    runner: str,
+    quotas: dict[str, int],
+    unpack_limit: int | None,
+    detach: bool,
+) -> None:
     """Start the server."""
-    settings = Settings(host=host, port=port, state_dir=resolve_state_dir(state_dir), runner=runner, quotas=quotas)
+    settings = Settings(
+        host=host,
+        port=port,
+        state_dir=resolve_state_dir(state_dir),
+        runner=runner,
+        quotas=quotas,
+        unpack_limit=unpack_limit,
+    )
     if (running := find_running(settings)) is not None:
         click.echo(f"Sageyard already runs at {running.url} (pid {running.pid})")
         if running.url != settings.endpoint_url:
@@ -93,6 +115,7 @@ def _start_detached(settings: Settings) -> None:
     command = [sys.executable, "-m", "sageyard", "up", "--host", settings.host, "--port", str(settings.port)]
     command += ["--state-dir", str(settings.state_dir), "--runner", settings.runner]
     command += [word for name, limit in settings.quotas.items() for word in ("--quota", f"{name}={limit}")]
+    command += ["--unpack-limit", str(settings.unpack_limit)] if settings.unpack_limit is not None else []
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     log = log_path(settings.state_dir)
     with log.open("ab") as output:

@@ -12,6 +12,7 @@ from sageyard.events.timers import Timers
 from sageyard.resources.engine import Engine
 from sageyard.resources.spec import Api
 from sageyard.store.event_deliveries import EventDeliveries
+from sageyard.store.full_disk import kept_up
 
 
 class EventBridge:
@@ -25,7 +26,7 @@ class EventBridge:
 
     async def run(self) -> None:
         """Work for ever."""
-        await asyncio.gather(self.source.run(), self.deliveries.run(), self.timers.run())
+        await asyncio.gather(kept_up(self.source.run), self.deliveries.run(), self.timers.run())
 
     def wake(self) -> None:
         """The clock was moved."""

@@ -42,7 +42,7 @@ class FeatureStore:
                 while self.records.purge(self.clock.now(), BATCH) or self.online.sweep(BATCH):  # noqa: ASYNC110
                     await asyncio.sleep(0)
                 await asyncio.to_thread(self.database.checkpoint)
-            except sqlite3.Error:
+            except (sqlite3.Error, OSError):
                 logger.exception("the purge of the online store is tried again")
             await asyncio.sleep(TICK)
 

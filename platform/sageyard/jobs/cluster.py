@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from sageyard.runners.base import OutputSink, RunExit, RunHandle, Runner, RunRequest
+from sageyard.runners.base import OutputSink, RunExit, RunHandle, Runner, RunRequest, Standby
 
 SHUTDOWN_GRACE = 1.0
 
@@ -36,14 +36,17 @@ async def run_cluster(
     *,
     seconds: float,
     grace: float,
+    standbys: dict[str, Standby] | None = None,
 ) -> Outcome:
     """Run one container per host until all exit 0, one fails, `stopping` is set or `seconds` of real time are over;
-    ImageNotFoundError and StartError. When cancelled, the containers are ended first."""
+    ImageNotFoundError and StartError. Hosts named in `standbys` start there, and are taken out of it. When cancelled,
+    the containers are ended first."""
+    waiting = {} if standbys is None else standbys
     deadline = time.monotonic() + seconds
     handles: list[RunHandle] = []
     try:
         for request, sink in hosts:
-            handles.append(await runner.start(request, sink))
+            handles.append(await waiting.pop(request.hostname, runner).start(request, sink))
         return await _watch(handles, stopping, deadline, grace)
     except BaseException:
         await _stop(handles, min(grace, SHUTDOWN_GRACE))

@@ -11,18 +11,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sageyard.clock import Clock
 from sageyard.cloud import Cloud, ObjectNotFoundError
-from sageyard.errors import ResourceInUseError
+from sageyard.errors import ResourceInUseError, ValidationError, is_storage_full
 from sageyard.jobs.failure import REASON_LIMIT, JobFailedError
 from sageyard.jobs.log_stream import Event, LogStream
 from sageyard.jobs.slots import Slots
 from sageyard.jobs.staging import NoObjectsError
+from sageyard.jobs.warm_pool import WarmPools
 from sageyard.resources.spec import Context, Document, Hooks, Resource
 from sageyard.runners.base import ImageNotFoundError, Runner, StartError
+from sageyard.runners.choice import Runners, UnknownRunnerError
 from sageyard.settings import Settings
+from sageyard.store.full_disk import saved
 
 logger = logging.getLogger(__name__)
 
@@ -32,14 +36,14 @@ SHUT_DOWN = "InternalServerError: The server was shut down while the job was run
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What jobs work with. `job_environment` gives the variables for AWS clients inside a job of a region."""
+    """What jobs work with."""
 
     cloud: Cloud
-    runner: Runner
+    runners: Runners
     settings: Settings
     clock: Clock
     slots: Slots
-    job_environment: Callable[[str], dict[str, str]]
+    pools: WarmPools
 
 
 class Job(ABC):
@@ -49,6 +53,8 @@ class Job(ABC):
         self.services = services
         self.resource = resource
         self.request: Document = resource.document
+        self.runner: Runner = services.runners.default
+        self.runner_name: str | None = None
         self.stopping = asyncio.Event()
         self.folder = services.settings.work_dir / resource.kind / resource.region / resource.name
 
@@ -87,12 +93,16 @@ class Job(ABC):
             try:
                 await self._run()
             except JobFailedError as error:
-                self.save_failed(str(error)[:REASON_LIMIT])
+                await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)  # it may be what fills the disk
+                await saved(partial(self.save_failed, str(error)[:REASON_LIMIT]))
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
 
     async def _run(self) -> None:
         try:
-            await asyncio.to_thread(self.services.runner.check, self.image_uri)
+            runners = self.services.runners
+            self.runner_name = runners.named(self.request.get("Environment") or {}, self.resource.tags)
+            self.runner = await runners.get(self.runner_name)
+            await asyncio.to_thread(self.runner.check, self.image_uri)
             async with self.services.slots.take(self.stopping, self.save_pending) as slot:
                 if slot is None or self.stopping.is_set():
                     self.save_stopped()
@@ -105,7 +115,7 @@ class Job(ABC):
                     self.save_failed(SHUT_DOWN)
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
-        except (ImageNotFoundError, NoObjectsError) as error:
+        except (ImageNotFoundError, NoObjectsError, UnknownRunnerError) as error:
             raise JobFailedError(f"ClientError: {error}") from None
         except ObjectNotFoundError as error:
             raise JobFailedError(f"ClientError: No such bucket or object: {error}") from None
@@ -113,7 +123,8 @@ class Job(ABC):
             raise JobFailedError(f"InternalServerError: {error}") from None
         except OSError as error:
             logger.exception("%s failed", self.resource.arn)
-            raise JobFailedError(f"InternalServerError: {error}") from None
+            full = f"the disk of {self.services.settings.state_dir} is full: " if is_storage_full(error) else ""
+            raise JobFailedError(f"InternalServerError: {full}{error}") from None
 
     def host_root(self, host: str) -> Path:
         """What the container of a host sees as /opt/ml."""
@@ -143,7 +154,7 @@ class Job(ABC):
     def environment(self) -> dict[str, str]:
         """Variables for AWS clients and those of the request, which win."""
         given: dict[str, str] = self.request.get("Environment") or {}
-        return self.services.job_environment(self.resource.region) | given
+        return self.runner.client_environment(self.resource.region) | given
 
 
 class JobHooks(Hooks):
@@ -154,13 +165,12 @@ class JobHooks(Hooks):
     def __init__(
         self,
         cloud: Cloud,
-        runner: Runner,
+        runners: Runners,
         settings: Settings,
         clock: Clock,
         slots: Slots,
-        job_environment: Callable[[str], dict[str, str]],
     ) -> None:
-        self.services = Services(cloud, runner, settings, clock, slots, job_environment)
+        self.services = Services(cloud, runners, settings, clock, slots, WarmPools(clock, settings.work_dir))
         self._running: dict[str, Job] = {}
 
     async def run(self, resource: Resource, *, recovered: bool = False) -> None:
@@ -176,6 +186,13 @@ class JobHooks(Hooks):
         if (job := self._running.get(resource.arn)) is not None:
             job.save_stopping()
             job.stopping.set()
+
+    def check_runner(self, request: Document, context: Context) -> None:
+        """Refuse a request that names a runner which is none."""
+        try:
+            self.services.runners.named(request.get("Environment") or {}, context.tags)
+        except UnknownRunnerError as error:
+            raise ValidationError(f"{error}.") from None
 
     async def prepare_delete(self, resource: Resource, context: Context) -> None:
         """Only ended jobs can be deleted."""

@@ -48,6 +48,11 @@ class LogStream:
         self._events += [(now, line) for line in lines]
         self._written.set()
 
+    def note(self, line: str) -> None:
+        """Add a line of the server's own, which is not the container's last word."""
+        self._events.append((int(self._clock.now() * 1000), line))
+        self._written.set()
+
     async def close(self) -> None:
         """Return when every line is durable."""
         self._closing.set()

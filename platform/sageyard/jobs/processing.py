@@ -11,12 +11,12 @@ from sageyard.jobs.channels import check_processing_path, processing_source
 from sageyard.jobs.cluster import End, Outcome, run_cluster
 from sageyard.jobs.failure import JobFailedError, describe_exit
 from sageyard.jobs.job import Job, JobHooks, Services
-from sageyard.jobs.limits import cpu_limit, has_gpu, memory_limit
 from sageyard.jobs.log_stream import LogStream
 from sageyard.jobs.mirror import Mirror
 from sageyard.jobs.staging import NoObjectsError, place, resolve, share
 from sageyard.resources.spec import Context, Document, Resource
 from sageyard.runners.base import RunRequest
+from sageyard.runners.limits import capping, cpu_limit, has_gpu, memory_limit
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 MESSAGE_LIMIT = 1024
@@ -103,7 +103,7 @@ class ProcessingJob(Job):
                     objects,
                     share(found, source, number, len(self.hosts)),
                     layout.host_path(root, path),
-                    compressed=source.compressed,
+                    self.services.settings.largest_unpacked if source.compressed else None,
                 )
             for output in _s3_outputs(request):
                 layout.host_path(root, output["LocalPath"]).mkdir(parents=True, exist_ok=True)
@@ -123,6 +123,9 @@ class ProcessingJob(Job):
     async def _process(self, slot: int, continuous: list[Mirror]) -> tuple[Outcome, list[LogStream]]:
         services = self.services
         logs = self.log_streams(LOG_GROUP, self.hosts)
+        if (line := capping(self.resources["InstanceType"])) is not None:
+            for log in logs:
+                log.note(line)
         environment = self.environment()
         async with AsyncExitStack() as ending:
             for log in logs:
@@ -131,7 +134,7 @@ class ProcessingJob(Job):
             for follower in followers:
                 ending.callback(follower.cancel)
             outcome = await run_cluster(
-                services.runner,
+                self.runner,
                 [
                     (self._run_request(host, environment, slot), log.write)
                     for host, log in zip(self.hosts, logs, strict=True)
@@ -195,6 +198,7 @@ class ProcessingJobHooks(JobHooks):
 
     async def prepare(self, request: Document, context: Context) -> Document:
         """Refuse what cannot be run here and add what DescribeProcessingJob shows besides the request."""
+        self.check_runner(request, context)
         inputs = request.get("ProcessingInputs") or []
         outputs = (request.get("ProcessingOutputConfig") or {}).get("Outputs") or []
         _check_names("ProcessingInputs", [entry["InputName"] for entry in inputs])

@@ -3,7 +3,8 @@
 import gzip
 import json
 import shutil
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,13 @@ from sageyard.jobs.failure import JobFailedError
 LINK_FROM = 1 << 20
 """Bytes. Smaller files are copied, so that scripts may change them, as v3's training driver does with chmod. Larger
 ones are hard links to the stored object, made read-only: they cost nothing, and must not be written to."""
+
+
+CHUNK = 1 << 20
+
+
+class BombError(Exception):
+    """A gzip file that unpacks to more bytes than it may; their number."""
 
 
 class NoObjectsError(LookupError):
@@ -65,8 +73,11 @@ def share(staged: Sequence[StagedObject], source: Source, host: int, hosts: int)
     return staged[host::hosts] if source.sharded else staged
 
 
-def place(objects: Objects, staged: Sequence[StagedObject], folder: Path, *, compressed: bool = False) -> None:
-    """Make the files. Blocks."""
+def place(
+    objects: Objects, staged: Sequence[StagedObject], folder: Path, unpack: Callable[[int], int] | None = None
+) -> None:
+    """Make the files; with `unpack`, of gzip files, it says how many bytes one of so many bytes may unpack to.
+    JobFailedError, OSError. Blocks."""
     folder.mkdir(parents=True, exist_ok=True)
     for each in staged:
         target = folder / each.path
@@ -75,24 +86,34 @@ def place(objects: Objects, staged: Sequence[StagedObject], folder: Path, *, com
             raise JobFailedError(f"ClientError: Data download failed: {uri} names no file below the channel's folder")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            _place(objects.path(each.bucket, each.key), target, compressed=compressed)
+            _place(objects.path(each.bucket, each.key), target, unpack)
         except ObjectNotFoundError as error:
             raise JobFailedError(f"ClientError: Data download failed: no object {error}") from None
         except (FileExistsError, NotADirectoryError, IsADirectoryError):
             raise JobFailedError(
                 f"ClientError: Data download failed: {uri} finds its place taken by another object"
             ) from None
-        except gzip.BadGzipFile:
+        except (gzip.BadGzipFile, EOFError, zlib.error):
             raise JobFailedError(
-                f"ClientError: Data download failed: {uri} is no gzip file, but CompressionType is Gzip"
+                f"ClientError: Data download failed: {uri} is no whole gzip file, but CompressionType is Gzip"
+            ) from None
+        except BombError as error:
+            raise JobFailedError(
+                f"ClientError: Data download failed: {uri} unpacks to more than {error} bytes. Store it as it is, or "
+                "start the server with a higher --unpack-limit"
             ) from None
 
 
-def _place(blob: Path, target: Path, *, compressed: bool) -> None:
-    if compressed:
+def _place(blob: Path, target: Path, unpack: Callable[[int], int] | None) -> None:
+    if unpack is not None:
         target = target.with_suffix("") if target.suffix == ".gz" else target
+        left = largest = unpack(blob.stat().st_size)
         with gzip.open(blob) as packed, target.open("xb") as file:
-            shutil.copyfileobj(packed, file, 1 << 20)
+            while data := packed.read(CHUNK):
+                left -= len(data)
+                if left < 0:
+                    raise BombError(largest)
+                file.write(data)
         return
     if target.exists():
         raise FileExistsError(target)

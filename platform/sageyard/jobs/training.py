@@ -2,24 +2,26 @@
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sageyard.cloud import split_s3_uri
-from sageyard.errors import ValidationError
+from sageyard.errors import ResourceInUseError, ValidationError
 from sageyard.jobs import layout, transitions
 from sageyard.jobs.artifacts import has_files, pack
 from sageyard.jobs.channels import training_source
 from sageyard.jobs.cluster import End, Outcome, run_cluster
 from sageyard.jobs.failure import JobFailedError, describe_exit
 from sageyard.jobs.job import Job, JobHooks, Services
-from sageyard.jobs.limits import cpu_limit, has_gpu, memory_limit
 from sageyard.jobs.log_stream import LogStream
 from sageyard.jobs.metrics import JobMetrics, built_in_definitions
 from sageyard.jobs.mirror import Mirror
 from sageyard.jobs.staging import NoObjectsError, StagedObject, place, resolve, share
+from sageyard.jobs.warm_pool import CACHE, WarmPool, matching, period
 from sageyard.resources.spec import Context, Document, Resource
-from sageyard.runners.base import RunRequest
+from sageyard.runners.base import RunRequest, Standby
+from sageyard.runners.limits import capping, cpu_limit, has_gpu, memory_limit
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 CHECKPOINTS = "/opt/ml/checkpoints"
@@ -37,6 +39,9 @@ class TrainingJob(Job):
         self.hosts = [host for group in self.groups for host in group["hosts"]]
         self.metrics = JobMetrics(self.algorithm.get("MetricDefinitions") or [])
         self.started_at: float | None = None
+        self.slot = 0
+        self.standbys: dict[str, Standby] = {}
+        self.pool: WarmPool | None = None
 
     @property
     def image_uri(self) -> str:
@@ -45,15 +50,66 @@ class TrainingJob(Job):
         return uri
 
     async def work(self, slot: int) -> None:
-        """Downloading, Training, Uploading, and the end."""
+        """Downloading, Training, Uploading, and the end; in a warm pool, if there is one."""
+        self.slot = slot
+        try:
+            await self._work(await self._take_pool())
+        finally:
+            for standby in self.standbys.values():
+                await standby.discard()
+
+    async def run(self) -> None:
+        """Take the job to its end, and keep its warm pool until another job takes it or its time is over."""
+        try:
+            await super().run()
+        except asyncio.CancelledError:
+            if self.pool is not None:
+                await self.pool.end()
+            raise
+        if self.pool is not None:
+            await self.pool.keep()
+
+    async def _take_pool(self) -> Document:
+        """Be the one that uses the resources of an ended job; the WarmPoolStatus, if there is to be one."""
+        pool = self.services.pools.take(self._pool_key, self.image_uri, self.resource.name)
+        if pool is not None:
+            self.folder = pool.folder
+            self.standbys = await pool.standbys()
+        return {"WarmPoolStatus": {"Status": "InUse"}} if pool is not None or period(self.request) else {}
+
+    @property
+    def _pool_key(self) -> str:
+        return matching(self.request, self.resource.region, type(self.runner).__name__)
+
+    def _leave_pool(self, reason: str) -> Document:
+        """The WarmPoolStatus of an ended job. What the algorithm or the request did wrong harms no pool
+        (train-warm-pools-creation)."""
+        if self.pool is not None:
+            return {"WarmPoolStatus": {"Status": "Available"}}
+        document = self.resource.document
+        if "WarmPoolStatus" not in document and not (period(document) and self.started_at):
+            return {}
+        if not period(document) or not self.started_at or reason.startswith("InternalServerError"):
+            return {"WarmPoolStatus": {"Status": "Terminated", "ResourceRetainedBillableTimeInSeconds": 0}}
+        pool = self.pool = WarmPool(self.services.pools, self.resource, self._pool_key, self.image_uri)
+        environment = self.runner.client_environment(self.resource.region)
+        alike = {host: self._run_request(host, environment, self.slot) for host in self.hosts}
+        requests = [
+            replace(request, name=f"{pool.name}/{host}", root=pool.folder / host) for host, request in alike.items()
+        ]
+        pool.prepare(self.runner, requests, [self.host_root(host) for host in self.hosts])
+        self.services.pools.add(pool)
+        return {"WarmPoolStatus": {"Status": "Available"}}
+
+    async def _work(self, members: Document) -> None:
         self.started_at = self.services.clock.now()
-        self._enter("Downloading", TrainingStartTime=self.started_at)
+        self._enter("Downloading", TrainingStartTime=self.started_at, **members)
         await asyncio.to_thread(self._download)
         if self.stopping.is_set():
             self.save_stopped()
             return
         self._enter("Training", private={"started": True})
-        outcome, logs = await self._train(slot)
+        outcome, logs = await self._train()
         finished: dict[str, Any] = {"FinalMetricDataList": self.metrics.final() or None}
         if outcome.failed is not None:
             self._end("Failed", "Failed", FailureReason=self._failure(outcome, logs), **finished)
@@ -91,6 +147,7 @@ class TrainingJob(Job):
         )
 
     def _end(self, status: str, secondary: str, **members: Any) -> None:
+        members |= self._leave_pool(members.get("FailureReason", ""))
         now = self.services.clock.now()
         start = self.started_at or self.resource.document.get("TrainingStartTime")
         if start is not None:
@@ -110,21 +167,26 @@ class TrainingJob(Job):
         checkpoints = self._checkpoint_objects()
         for number, host in enumerate(self.hosts):
             root = self.host_root(host)
-            layout.write_training_files(root, request, host, self.groups, self.services.runner.network_interface)
+            if period(request):
+                (root / CACHE).mkdir(parents=True, exist_ok=True)
+            layout.write_training_files(root, request, host, self.groups, self.runner.network_interface)
             for name, source, found in channels:
                 place(
                     objects,
                     share(found, source, number, len(self.hosts)),
                     root / "input" / "data" / name,
-                    compressed=source.compressed,
+                    self.services.settings.largest_unpacked if source.compressed else None,
                 )
             place(objects, checkpoints, self._checkpoint_folder(host))
         output, _ = self._artifact_place()
         objects.list(*output)  # a missing bucket is better found out before training than after
 
-    async def _train(self, slot: int) -> tuple[Outcome, list[LogStream]]:
+    async def _train(self) -> tuple[Outcome, list[LogStream]]:
         services, request = self.services, self.request
         logs = self.log_streams(LOG_GROUP, self.hosts, self.metrics.scan)
+        for host, log in zip(self.hosts, logs, strict=True):
+            if (line := capping(self._group(host)["instance_type"])) is not None:
+                log.note(line)
         environment = self.environment() | {
             "TRAINING_JOB_NAME": self.resource.name,
             "TRAINING_JOB_ARN": self.resource.arn,
@@ -137,14 +199,15 @@ class TrainingJob(Job):
             followers = [asyncio.create_task(mirror.follow()) for mirror in mirrors]
             try:
                 outcome = await run_cluster(
-                    services.runner,
+                    self.runner,
                     [
-                        (self._run_request(host, environment, slot), log.write)
+                        (self._run_request(host, environment, self.slot), log.write)
                         for host, log in zip(self.hosts, logs, strict=True)
                     ],
                     self.stopping,
                     seconds=(request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds", DEFAULT_SECONDS),
                     grace=services.settings.stop_grace,
+                    standbys=self.standbys,
                 )
             finally:
                 for follower in followers:
@@ -156,7 +219,7 @@ class TrainingJob(Job):
     def _run_request(self, host: str, environment: dict[str, str], slot: int) -> RunRequest:
         entrypoint = self.algorithm.get("ContainerEntrypoint")
         arguments = self.algorithm.get("ContainerArguments")
-        group = next(group for group in self.groups if host in group["hosts"])
+        instance_type = self._group(host)["instance_type"]
         return RunRequest(
             name=self.run_name(host),
             image_uri=self.image_uri,
@@ -166,11 +229,14 @@ class TrainingJob(Job):
             environment=environment,
             hostname=host,
             hosts=layout.host_addresses(self.hosts, slot),
-            memory=memory_limit(group["instance_type"]),
-            cpus=cpu_limit(group["instance_type"]),
-            gpus=has_gpu(group["instance_type"]),
+            memory=memory_limit(instance_type),
+            cpus=cpu_limit(instance_type),
+            gpus=has_gpu(instance_type),
             network=not self.request.get("EnableNetworkIsolation", False),
         )
+
+    def _group(self, host: str) -> Document:
+        return next(group for group in self.groups if host in group["hosts"])
 
     async def _publish_metrics(self) -> None:
         cloud = self.services.cloud
@@ -235,6 +301,7 @@ class TrainingJobHooks(JobHooks):
 
     async def prepare(self, request: Document, context: Context) -> Document:
         """Refuse what cannot be trained here and add what DescribeTrainingJob shows besides the request."""
+        self.check_runner(request, context)
         algorithm = request.get("AlgorithmSpecification") or {}
         if not algorithm.get("TrainingImage"):
             raise ValidationError(
@@ -268,6 +335,16 @@ class TrainingJobHooks(JobHooks):
             "SecondaryStatus": "Starting",
             "SecondaryStatusTransitions": transitions.enter([], "Starting", context.now),
         }
+
+
+    async def prepare_delete(self, resource: Resource, context: Context) -> None:
+        """Only ended jobs without a warm pool can be deleted."""
+        await super().prepare_delete(resource, context)
+        if (resource.document.get("WarmPoolStatus") or {}).get("Status") == "Available":
+            raise ResourceInUseError(
+                f"{resource.arn} retains a warm pool. End it with UpdateTrainingJob and "
+                "ResourceConfig.KeepAlivePeriodInSeconds 0, and delete the job when WarmPoolStatus is Terminated"
+            )
 
 
 def _check_paths(request: Document) -> None:

@@ -5,13 +5,16 @@ Keys: `<DestinationS3Uri>/<endpoint>/<variant>/yyyy/mm/dd/hh/…` (developer gui
 (`model-monitor-model-quality-merge`).
 """
 
-import asyncio
 from dataclasses import dataclass
 
 from sageyard.cloud import ObjectNotFoundError, Objects, split_s3_uri
+from sageyard.monitoring.dataset import Folders
 from sageyard.monitoring.definition import ExecutionError
 from sageyard.monitoring.window import Window
-from sageyard.resources.spec import Api
+from sageyard.resources.spec import Api, Document
+
+CAPTURE_FORMAT = {"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}}
+MERGED_FORMAT = {"sagemakerMergeJson": {"captureIndexNames": ["endpointOutput"]}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,48 +24,71 @@ class Captures:
     uri: str
     endpoint: str
     variants: tuple[str, ...]
+    modes: Document
+    stopped: bool = False
+    """Whether the endpoint has stopped capturing."""
 
-    def folders(self, objects: Objects, window: Window) -> list[str]:
-        """The folders under `uri` with captures of the window, `<endpoint>/<variant>/yyyy/mm/dd/hh`. Blocks.
+    @property
+    def variables(self) -> dict[str, str]:
+        return {"sagemaker_endpoint_name": self.endpoint, "sagemaker_endpoint_datacapture_prefix": self.uri}
 
-        None at all raises ExecutionError that begins as AWS's reason does and names what was read.
-        """
+    @property
+    def folder(self) -> str:
+        return f"{self.endpoint}/"
+
+    def captured(self, objects: Objects, window: Window, staging: str) -> Folders:
+        """Inputs and outputs of the calls."""
+        return Folders(self.uri, self._filled(objects, window, self.uri), CAPTURE_FORMAT, self.modes)
+
+    def predicted(self, objects: Objects, window: Window, staging: str) -> Folders:
+        """The same files: a record holds both."""
+        return self.captured(objects, window, staging)
+
+    def merged(self, objects: Objects, window: Window, uri: str) -> Folders:
+        """The calls that have a label."""
+        return Folders(uri, self._filled(objects, window, uri), MERGED_FORMAT, self.modes)
+
+    def _filled(self, objects: Objects, window: Window, uri: str) -> list[str]:
+        """`<endpoint>/<variant>/yyyy/mm/dd/hh` with data of the window. None at all raises ExecutionError that begins
+        as AWS's reason does and names what was read."""
         hours = window.hours
-        folders = [f"{self.endpoint}/{variant}/{hour}" for variant in self.variants for hour in hours]
-        found = _filled(objects, self.uri, folders)
+        found = filled(
+            objects, uri, [f"{self.endpoint}/{variant}/{hour}" for variant in self.variants for hour in hours]
+        )
         if not found:
-            places = " and ".join(f"{self.uri}/{self.endpoint}/{variant}/" for variant in self.variants or ("*",))
+            places = " and ".join(f"{uri}/{self.endpoint}/{variant}/" for variant in self.variants or ("*",))
+            advice = (
+                f"Endpoint {self.endpoint} has stopped capturing: update it to an endpoint configuration whose "
+                "DataCaptureConfig has EnableCapture true."
+                if self.stopped
+                else f"Send traffic to endpoint {self.endpoint} in the hours that the schedule looks at, or move the "
+                "window with StartTimeOffset and EndTimeOffset."
+            )
             raise ExecutionError(
-                f"Job inputs had no data: no captures under {places} in the hours {_span(hours)} (UTC), the window "
-                f"{window}."
+                f"Job inputs had no data: no captures under {places} in the hours {span(hours)} (UTC), the window "
+                f"{window}. {advice}"
             )
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class GroundTruth:
-    """Labels by the hour in which they were collected. `uri` is GroundTruthS3Input's without a slash at its end."""
+def ground_truth(objects: Objects, uri: str, window: Window) -> list[str]:
+    """The hours, `yyyy/mm/dd/hh`, with labels collected in the window under GroundTruthS3Input's URI. Blocks.
 
-    uri: str
-
-    def folders(self, objects: Objects, window: Window) -> list[str]:
-        """The folders under `uri` with labels collected in the window, `yyyy/mm/dd/hh`. Blocks.
-
-        None at all raises ExecutionError that names what was read and how labels are uploaded.
-        """
-        hours = window.hours
-        found = _filled(objects, self.uri, hours)
-        if not found:
-            raise ExecutionError(
-                f"Job inputs had no data: no ground truth under {self.uri}/ in the hours {_span(hours)} (UTC), from "
-                "the start of the window to now. Upload labels to yyyy/mm/dd/hh/ below it, the hour in which they were "
-                "collected; where labels come later than the schedule runs, set StartTimeOffset and EndTimeOffset."
-            )
-        return found
+    None at all raises ExecutionError that names what was read and how labels are uploaded.
+    """
+    hours = window.hours
+    found = filled(objects, uri, hours)
+    if not found:
+        raise ExecutionError(
+            f"Job inputs had no data: no ground truth under {uri}/ in the hours {span(hours)} (UTC), from "
+            "the start of the window to now. Upload labels to yyyy/mm/dd/hh/ below it, the hour in which they were "
+            "collected; where labels come later than the schedule runs, set StartTimeOffset and EndTimeOffset."
+        )
+    return found
 
 
-def _filled(objects: Objects, uri: str, folders: list[str]) -> list[str]:
-    """Those of the folders under an S3 URI that hold objects with content."""
+def filled(objects: Objects, uri: str, folders: list[str]) -> list[str]:
+    """Those of the folders under an S3 URI that hold objects with content; a missing bucket raises ExecutionError."""
     bucket, prefix = split_s3_uri(uri)
     start = f"{prefix}/" if prefix else ""
     try:
@@ -71,11 +97,12 @@ def _filled(objects: Objects, uri: str, folders: list[str]) -> list[str]:
         raise ExecutionError(f"Job inputs had no data: bucket {bucket} of {uri} does not exist.") from None
 
 
-def _span(hours: list[str]) -> str:
+def span(hours: list[str]) -> str:
+    """The hours from first to last."""
     return hours[0] if len(hours) == 1 else f"{hours[0]} to {hours[-1]}"
 
 
-async def captures_of(endpoint: str, api: Api, region: str) -> Captures:
+async def captures_of(endpoint: str, modes: Document, api: Api, region: str) -> Captures:
     """Where the endpoint captures to; an endpoint that captures nothing raises ExecutionError."""
     found = await api.call("DescribeEndpoint", {"EndpointName": endpoint}, region=region)
     capture = found.get("DataCaptureConfig")
@@ -85,19 +112,6 @@ async def captures_of(endpoint: str, api: Api, region: str) -> Captures:
             "DataCaptureConfig."
         )
     variants = tuple(variant["VariantName"] for variant in found.get("ProductionVariants", []))
-    return Captures(capture["DestinationS3Uri"].rstrip("/"), endpoint, variants)
-
-
-async def filled_folders(data: Captures | GroundTruth, objects: Objects, window: Window) -> list[str]:
-    """`folders` off the event loop."""
-    return await asyncio.to_thread(data.folders, objects, window)
-
-
-def gathered(folders: list[str], limit: int) -> list[str]:
-    """At most `limit` folders that hold all of `folders`: of whole days, months, … where the hours are too many.
-
-    A processing job takes 10 inputs; the analyser reads of a day's folder only the hours of its window.
-    """
-    while len(folders) > limit:
-        folders = sorted({folder.rpartition("/")[0] for folder in folders})
-    return folders
+    return Captures(
+        capture["DestinationS3Uri"].rstrip("/"), endpoint, variants, modes, capture["CaptureStatus"] == "Stopped"
+    )

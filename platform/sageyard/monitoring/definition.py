@@ -4,6 +4,7 @@ The shape is the API's `MonitoringJobDefinition`, which an inline definition has
 types say the same in members of their own names.
 """
 
+from sageyard.cloud import split_s3_uri
 from sageyard.errors import AwsError, ValidationError
 from sageyard.resources.spec import Api, Document
 
@@ -53,10 +54,37 @@ async def resolve(config: Document, api: Api, region: str) -> Document:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def endpoint_input(definition: Document) -> Document:
-    """The definition's EndpointInput; empty where it reads a batch transform's captures."""
-    found: Document = definition["MonitoringInputs"][0].get("EndpointInput", {})
+def data_input(definition: Document) -> Document:
+    """The definition's EndpointInput or BatchTransformInput; the first has an EndpointName."""
+    given = definition["MonitoringInputs"][0]
+    found: Document = given.get("EndpointInput") or given["BatchTransformInput"]
     return found
+
+
+def local_path(data: Document) -> str:
+    """LocalPath of an input. AWS's guide has it without the first slash in places."""
+    return f"/{data['LocalPath'].strip('/')}"
+
+
+async def check_input(given: Document, shape: str, api: Api, region: str) -> str | None:
+    """Refuse a job input (`shape` is its name) that names no captures; answers its endpoint, None for a batch's."""
+    if ("EndpointInput" in given) == ("BatchTransformInput" in given):
+        raise ValidationError(f"{shape} must have either EndpointInput or BatchTransformInput, and not both.")
+    if "EndpointInput" in given:
+        endpoint = str(given["EndpointInput"]["EndpointName"])
+        await check_endpoint(endpoint, api, region)
+        return endpoint
+    data = given["BatchTransformInput"]
+    try:
+        split_s3_uri(data["DataCapturedDestinationS3Uri"])
+    except ValueError as error:
+        raise ValidationError(f"BatchTransformInput.DataCapturedDestinationS3Uri: {error}.") from None
+    if len(data["DatasetFormat"]) != 1:
+        raise ValidationError(
+            f"BatchTransformInput.DatasetFormat has {' and '.join(data['DatasetFormat']) or 'no member'}: it must have "
+            "one of Csv, Json and Parquet."
+        )
+    return None
 
 
 async def check_endpoint(name: str, api: Api, region: str) -> None:

@@ -10,21 +10,23 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
 
 from sageyard.cloud import Cloud
 from sageyard.errors import AwsError
-from sageyard.monitoring.captures import Captures, GroundTruth, captures_of, filled_folders
+from sageyard.monitoring.batches import batch_captures
+from sageyard.monitoring.captures import captures_of, ground_truth
+from sageyard.monitoring.dataset import Source, input_modes
 from sageyard.monitoring.definition import (
     ANALYSED,
     MODEL_QUALITY,
     ExecutionError,
-    endpoint_input,
+    data_input,
     monitoring_type,
     resolve,
 )
 from sageyard.monitoring.merge import ground_truth_uri, merge_job, merge_name, merged_uri, seconds_left
-from sageyard.monitoring.processing import baseline_uris, processing_job, report_uri
+from sageyard.monitoring.processing import baseline_uris, output_uri, processing_job, report_uri
+from sageyard.monitoring.report.reports import Reports
 from sageyard.monitoring.timetable import daily
 from sageyard.monitoring.window import Window, analysis_window
 from sageyard.resources.engine import Engine
@@ -53,6 +55,7 @@ class MonitoringExecutionHooks(Hooks):
         self.cloud = cloud
         self.api = api
         self.flush = flush
+        self.reports = Reports(engine, cloud)
         self._turns: dict[tuple[str, str], asyncio.Lock] = {}
 
     def spec(self) -> ResourceSpec:
@@ -120,8 +123,10 @@ class MonitoringExecutionHooks(Hooks):
                 if self._job(resource, resource.name) is None:
                     await self._start(resource, schedule)
                 ended = await self._follow(resource)
+                status = outcome(ended)
+                await self.reports.publish(resource.region, resource.name, status)
                 if resource.exists:
-                    resource.save(status=outcome(ended), FailureReason=ended.get("FailureReason"))
+                    resource.save(status=status, FailureReason=ended.get("FailureReason"))
             except (ExecutionError, AwsError) as error:
                 status = error.status if isinstance(error, ExecutionError) else "Failed"
                 if resource.exists:
@@ -137,23 +142,23 @@ class MonitoringExecutionHooks(Hooks):
         if (kind := monitoring_type(config)) not in ANALYSED:
             raise ExecutionError(f"MonitoringType {kind} is not analysed yet: Sageyard runs {' and '.join(ANALYSED)}.")
         definition = await resolve(config, api, region)
-        data = endpoint_input(definition)
+        data = data_input(definition)
         if "Window" in execution:
             window = Window(*execution["Window"])
         else:
             timing = config.get("ScheduleConfig", {})
             expression = timing.get("ScheduleExpression") or daily(schedule.created)
             window = analysis_window(timing, data, expression, execution["ScheduledTime"])
-        captures = await captures_of(data["EndpointName"], api, region)
-        if self.flush is not None:
-            await self.flush(region, captures.endpoint)
-        folders = await filled_folders(captures, self.cloud.objects, window)
-        constraints, statistics = await baseline_uris(definition, api, region)
-        merged = None
-        if kind == MODEL_QUALITY:
-            definition = definition | await self._merge(resource, definition, captures, folders, window)
-            merged, statistics = merged_uri(definition), None
-            folders = await filled_folders(replace(captures, uri=merged), self.cloud.objects, window)
+        source = await self._source(data, region)
+        baseline = await baseline_uris(definition, api, region)
+        objects = self.cloud.objects
+        if quality := kind == MODEL_QUALITY:
+            merged = merged_uri(definition, schedule_name)
+            definition = definition | await self._merge(resource, definition, source, merged, window)
+            dataset, baseline = await asyncio.to_thread(source.merged, objects, window, merged), (baseline[0], None)
+        else:
+            staging = staging_uri(definition, resource.name)
+            dataset = await asyncio.to_thread(source.captured, objects, window, staging)
         if not resource.exists:
             return
         on_demand = resource.name if "Window" in execution else ""
@@ -161,17 +166,26 @@ class MonitoringExecutionHooks(Hooks):
             resource.name,
             schedule_name,
             definition,
-            captures,
-            folders,
-            (constraints, statistics),
+            source,
+            dataset,
+            baseline,
             window,
-            report_uri(definition, schedule_name, execution["ScheduledTime"], on_demand),
-            merged,
+            report_uri(definition, source, schedule_name, execution["ScheduledTime"], on_demand),
+            quality=quality,
         )
         await self._create(resource, request)
 
+    async def _source(self, data: Document, region: str) -> Source:
+        """The captured data that an EndpointInput or a BatchTransformInput names, all of it in S3."""
+        if "EndpointName" not in data:
+            return batch_captures(data)
+        captures = await captures_of(data["EndpointName"], input_modes(data), self.api(), region)
+        if self.flush is not None:
+            await self.flush(region, captures.endpoint)
+        return captures
+
     async def _merge(
-        self, resource: Resource, definition: Document, captures: Captures, folders: list[str], window: Window
+        self, resource: Resource, definition: Document, source: Source, merged: str, window: Window
     ) -> Document:
         """Run the merge job to its end; answers the StoppingCondition that it leaves to the analysis.
 
@@ -185,8 +199,10 @@ class MonitoringExecutionHooks(Hooks):
                     "ModelQualityJobInput has a GroundTruthS3Input."
                 )
             collected = Window(window.start, max(window.end, math.ceil(self.engine.clock.now())))
-            hours = await filled_folders(GroundTruth(uri), self.cloud.objects, collected)
-            await self._create(resource, merge_job(name, definition, captures, folders, uri, hours, window))
+            objects, staging = self.cloud.objects, staging_uri(definition, name)
+            dataset = await asyncio.to_thread(source.predicted, objects, window, staging)
+            hours = await asyncio.to_thread(ground_truth, objects, uri, collected)
+            await self._create(resource, merge_job(name, definition, dataset, (uri, hours), merged, window))
         if resource.exists:
             resource.save(status="InProgress")
         ended = await self._ended(resource, name)
@@ -224,6 +240,11 @@ class MonitoringExecutionHooks(Hooks):
 
     def _job(self, resource: Resource | Row, name: str) -> Row | None:
         return self.engine.store.get(JOB, resource.region, name)
+
+
+def staging_uri(definition: Document, job: str) -> str:
+    """How the S3 URIs of files begin that are made for a job to read."""
+    return f"{output_uri(definition)}/manifests/{job}"
 
 
 def outcome(job: Document) -> str:

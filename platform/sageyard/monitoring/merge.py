@@ -2,15 +2,17 @@
 
 Name, image, paths and environment: descriptions of real merge jobs; the window is ours, so that hours beside it that
 come with a whole day's folder are left alone. What it writes lies under `<monitor output>/merge`, in the captures'
-layout.
+layout; that of transform jobs, whose captures name no endpoint, under `<monitor output>/merge/<schedule>`. There the
+merge is told `dataset_format` too.
 """
 
+import json
 import math
 
 from sageyard.clock import iso
-from sageyard.monitoring.captures import Captures, gathered
-from sageyard.monitoring.definition import endpoint_input, job_prefix
-from sageyard.monitoring.processing import MAX_INPUTS, input_modes, job_input
+from sageyard.monitoring.dataset import MAX_INPUTS, Dataset, gathered, job_input
+from sageyard.monitoring.definition import data_input, job_prefix
+from sageyard.monitoring.processing import output_uri
 from sageyard.monitoring.window import Window
 from sageyard.resources.spec import Document
 
@@ -24,10 +26,10 @@ def merge_name(execution: str, kind: str) -> str:
     return f"groundtruth-merge{execution.removeprefix(job_prefix(kind))}"
 
 
-def merged_uri(definition: Document) -> str:
+def merged_uri(definition: Document, schedule: str) -> str:
     """Where merged calls of a definition lie."""
-    base: str = definition["MonitoringOutputConfig"]["MonitoringOutputs"][0]["S3Output"]["S3Uri"]
-    return f"{base.rstrip('/')}/merge"
+    merged = f"{output_uri(definition)}/merge"
+    return merged if "EndpointName" in data_input(definition) else f"{merged}/{schedule}"
 
 
 def ground_truth_uri(definition: Document) -> str | None:
@@ -39,22 +41,19 @@ def ground_truth_uri(definition: Document) -> str | None:
 def merge_job(
     name: str,
     definition: Document,
-    captures: Captures,
-    folders: list[str],
-    ground_truth: str,
-    hours: list[str],
+    dataset: Dataset,
+    labels: tuple[str, list[str]],
+    merged: str,
     window: Window,
 ) -> Document:
-    """The CreateProcessingJob request that joins `folders` of the captures with `hours` of the ground truth."""
-    data, limit = endpoint_input(definition), MAX_INPUTS // 2
+    """The CreateProcessingJob request that joins a dataset with labels: an S3 URI and hours below it."""
+    (ground_truth, hours), limit = labels, MAX_INPUTS // 2
     inputs = [
         job_input(f"groundtruth_input_{number}", f"{ground_truth}/{hour}", f"{LABELS}/{hour}")
         for number, hour in enumerate(gathered(hours, limit), 1)
-    ] + [
-        job_input(f"endpoint_input_{number}", f"{captures.uri}/{folder}", f"{CAPTURED}/{folder}", **input_modes(data))
-        for number, folder in enumerate(gathered(folders, limit), 1)
-    ]
-    output = {"S3Uri": merged_uri(definition), "LocalPath": MERGED, "S3UploadMode": "EndOfJob"}
+    ] + dataset.inputs(CAPTURED, limit)
+    output = {"S3Uri": merged, "LocalPath": MERGED, "S3UploadMode": "EndOfJob"}
+    batch = "EndpointName" not in data_input(definition)
     registry = "".join(definition["MonitoringAppSpecification"]["ImageUri"].rpartition("/")[:2])
     return {
         "ProcessingJobName": name,
@@ -72,6 +71,7 @@ def merge_job(
             "output_path": MERGED,
             "start_time": iso(window.start),
             "end_time": iso(window.end),
+            **({"dataset_format": json.dumps(dataset.form, separators=(",", ":"))} if batch else {}),
         },
         "NetworkConfig": definition.get("NetworkConfig"),
         "RoleArn": definition["RoleArn"],

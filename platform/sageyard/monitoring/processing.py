@@ -5,17 +5,12 @@ real execution jobs; script folders as in AWS's example notebooks.
 """
 
 import json
-from typing import Any
 
 from sageyard.clock import iso, utc
-from sageyard.monitoring.captures import Captures, gathered
-from sageyard.monitoring.definition import endpoint_input
+from sageyard.monitoring.dataset import MAX_INPUTS, Dataset, Source, job_input
+from sageyard.monitoring.definition import data_input, local_path
 from sageyard.monitoring.window import Window
 from sageyard.resources.spec import Api, Document
-
-MAX_INPUTS = 10
-DATASET_FORMAT = {"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}}
-MERGED_FORMAT = {"sagemakerMergeJson": {"captureIndexNames": ["endpointOutput"]}}
 
 
 async def baseline_uris(definition: Document, api: Api, region: str) -> tuple[str | None, str | None]:
@@ -31,15 +26,20 @@ async def baseline_uris(definition: Document, api: Api, region: str) -> tuple[st
     return constraints, statistics
 
 
-def report_uri(definition: Document, schedule: str, scheduled: float, on_demand: str = "") -> str:
-    """`<S3Uri>/<endpoint>/<schedule>/yyyy/mm/dd/hh` of the scheduled time.
+def output_uri(definition: Document) -> str:
+    """The S3 URI of the monitoring output, without a slash at its end."""
+    uri: str = definition["MonitoringOutputConfig"]["MonitoringOutputs"][0]["S3Output"]["S3Uri"]
+    return uri.rstrip("/")
+
+
+def report_uri(definition: Document, source: Source, schedule: str, scheduled: float, on_demand: str = "") -> str:
+    """`<S3Uri>/<endpoint>/<schedule>/yyyy/mm/dd/hh` of the scheduled time; of transform jobs without an endpoint.
 
     A run on demand, whose execution's name is `on_demand`, adds `MM-SS-<6 hex digits>`: AWS has one execution an hour,
     and a second one here must not mix its report with the first one's.
     """
-    base = definition["MonitoringOutputConfig"]["MonitoringOutputs"][0]["S3Output"]["S3Uri"].rstrip("/")
     moment = utc(scheduled)
-    key = f"{base}/{endpoint_input(definition)['EndpointName']}/{schedule}/{moment:%Y/%m/%d/%H}"
+    key = f"{output_uri(definition)}/{source.folder}{schedule}/{moment:%Y/%m/%d/%H}"
     return f"{key}/{moment:%M-%S}-{on_demand[-6:]}" if on_demand else key
 
 
@@ -47,16 +47,17 @@ def processing_job(
     name: str,
     schedule: str,
     definition: Document,
-    captures: Captures,
-    folders: list[str],
+    source: Source,
+    dataset: Dataset,
     baseline: tuple[str | None, str | None],
     window: Window,
     report: str,
-    merged: str | None = None,
+    *,
+    quality: bool = False,
 ) -> Document:
-    """The CreateProcessingJob request of an analysis of `folders`: of the captured data, or, for model quality, of what
-    its merge job has written to `merged`, an S3 URI."""
-    data = endpoint_input(definition)
+    """The CreateProcessingJob request of an analysis of a dataset of that source: of its captures, or, for model
+    `quality`, of what its merge job has written."""
+    data = data_input(definition)
     output = definition["MonitoringOutputConfig"]["MonitoringOutputs"][0]["S3Output"]
     application = definition["MonitoringAppSpecification"]
     constraints, statistics = baseline
@@ -69,30 +70,22 @@ def processing_job(
          application.get("PostAnalyticsProcessorSourceUri"), "/opt/ml/processing/code/postprocessing"),
     ]  # fmt: skip
     given = [(input_name, variable, uri, path) for input_name, variable, uri, path in files if uri]
-    local = data["LocalPath"].rstrip("/")
-    inputs = [
-        job_input(
-            f"endpoint_input_{number}",
-            f"{merged or captures.uri}/{folder}",
-            f"{local}/{folder}",
-            **input_modes(data),
-        )
-        for number, folder in enumerate(gathered(folders, MAX_INPUTS - len(given)), 1)
-    ]
+    local = local_path(data)
+    inputs = dataset.inputs(local, MAX_INPUTS - len(given))
     environment = {
         "publish_cloudwatch_metrics": "Disabled",
         **definition.get("Environment", {}),
-        "dataset_format": json.dumps(MERGED_FORMAT if merged else DATASET_FORMAT, separators=(",", ":")),
+        "dataset_format": json.dumps(dataset.form, separators=(",", ":")),
         "dataset_source": local,
         "output_path": output["LocalPath"],
         "start_time": iso(window.start),
         "end_time": iso(window.end),
         "metric_time": iso(window.start),
-        "sagemaker_endpoint_name": captures.endpoint,
         "sagemaker_monitoring_schedule_name": schedule,
-        "sagemaker_endpoint_datacapture_prefix": captures.uri,
+        **source.variables,
         **{variable: f"{path}/{uri.rpartition('/')[2]}" for _, variable, uri, path in given},
-        **(quality_variables(data, application) if merged else {}),
+        **({"exclude_features_attribute": excluded} if (excluded := data.get("ExcludeFeaturesAttribute")) else {}),
+        **(quality_variables(data, application) if quality else {}),
     }
     output_config = {
         "Outputs": [
@@ -119,30 +112,6 @@ def processing_job(
         "Environment": environment,
         "NetworkConfig": definition.get("NetworkConfig"),
         "RoleArn": definition["RoleArn"],
-    }
-
-
-def job_input(name: str, uri: str, path: str, **members: Any) -> Document:
-    """One ProcessingInput from an S3 URI to a path in the container."""
-    return {
-        "InputName": name,
-        "S3Input": {
-            "S3Uri": uri,
-            "LocalPath": path,
-            "S3DataType": "S3Prefix",
-            "S3InputMode": "File",
-            "S3DataDistributionType": "FullyReplicated",
-            "S3CompressionType": "None",
-            **members,
-        },
-    }
-
-
-def input_modes(data: Document) -> Document:
-    """How an EndpointInput wants to be read, with the API's defaults."""
-    return {
-        "S3InputMode": data.get("S3InputMode", "File"),
-        "S3DataDistributionType": data.get("S3DataDistributionType", "FullyReplicated"),
     }
 
 

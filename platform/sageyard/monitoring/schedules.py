@@ -7,10 +7,9 @@ from sageyard.clock import Clock, utc
 from sageyard.cloud import Cloud
 from sageyard.errors import AwsError, ValidationError
 from sageyard.monitoring.definition import (
-    ANALYSED,
     DATA_QUALITY,
-    check_endpoint,
-    endpoint_input,
+    check_input,
+    data_input,
     job_prefix,
     monitoring_type,
     resolve,
@@ -122,17 +121,11 @@ class MonitoringScheduleHooks(Hooks):
                 f"{kind} job definition {name!r} does not exist in {context.region}: create it with "
                 f"Create{kind}JobDefinition first."
             ) from None
-        data = endpoint_input(definition)
-        self._check_timing(config.get("ScheduleConfig", {}), data, context.now)
-        if data:
-            await check_endpoint(data["EndpointName"], context.api, context.region)
-        elif kind in ANALYSED:
-            raise ValidationError(
-                "BatchTransformInput is not analysed yet: schedules of Sageyard read an endpoint's captured data. Give "
-                "the job definition an EndpointInput."
-            )
+        given = definition["MonitoringInputs"][0]
+        endpoint = await check_input(given, "MonitoringInputs", context.api, context.region)
+        self._check_timing(config.get("ScheduleConfig", {}), data_input(definition), context.now)
         return {
-            "EndpointName": data.get("EndpointName"),
+            "EndpointName": endpoint,
             "MonitoringJobDefinitionName": name,
             "MonitoringType": kind,
         }

@@ -7,6 +7,7 @@ import logging
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sageyard.clock import Clock
@@ -17,6 +18,7 @@ from sageyard.resources.resource import StoredResource
 from sageyard.resources.spec import Context, Document, Hooks, ResourceSpec, lowered
 from sageyard.resources.tag_rules import check_tags
 from sageyard.store.client_tokens import ClientTokens
+from sageyard.store.full_disk import saved
 from sageyard.store.resources import Resources, Row, Selection
 
 logger = logging.getLogger(__name__)
@@ -60,7 +62,7 @@ class Engine:
             request.setdefault(member, spec.hooks.identify(request) or random)
         identity = [str(request[member]) for member in spec.identity]
         arn = self.arn(spec, context.region, identity)
-        check_tags(arn, (), tags)
+        context = replace(context, tags=check_tags(arn, (), tags))
         if self.store.has_arn(arn, spec.kind):  # names that differ only in case have one ARN
             raise self._exists(spec, identity, arn)
         parent = self._parent(spec, request, context.region)
@@ -251,7 +253,7 @@ class Engine:
             logger.exception("%s %s", spec.kind, resource.name)
             if resource.exists and resource.status not in spec.settled and spec.failed_status:
                 reason = f"InternalServerError: {type(error).__name__}: {error}"
-                resource.save(status=spec.failed_status, FailureReason=reason[:1024])
+                await saved(partial(resource.save, status=spec.failed_status, FailureReason=reason[:1024]))
 
     # -- refusals -------------------------------------------------------------------------------------------------
 

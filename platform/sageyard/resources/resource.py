@@ -25,6 +25,10 @@ class StoredResource:
         return row
 
     @property
+    def tags(self) -> dict[str, str]:
+        return dict(self._engine.store.tags(self.arn))
+
+    @property
     def exists(self) -> bool:
         return self._engine.store.exists(self.kind, self.region, self.name)
 

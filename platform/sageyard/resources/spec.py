@@ -44,6 +44,9 @@ class Resource(Protocol):
     def private(self) -> Document: ...
 
     @property
+    def tags(self) -> dict[str, str]: ...
+
+    @property
     def exists(self) -> bool: ...
 
     def save(self, *, status: str | None = None, private: Document | None = None, **members: Any) -> None:
@@ -63,6 +66,8 @@ class Context:
     account_id: str
     now: float
     api: Api
+    tags: dict[str, str] = field(default_factory=dict)
+    """Those that a Create request gives."""
 
 
 class Hooks:

@@ -5,6 +5,7 @@ It knows nothing of jobs and endpoints. Runners never import each other; each pa
 `tests/conformance/runner_contract.py`.
 """
 
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,8 @@ class RunRequest:
     """Give it the machine's GPUs, if there are any and the runner has to ask for them."""
     network: bool = True
     """Whether it reaches anything but itself and the other hosts of its job."""
+    serves: bool = False
+    """Whether the server connects to it, also where it has no network."""
     read_only: tuple[str, ...] = ()
     """Folders below `root` that the container must not change, kept so where the runner can see to it."""
 
@@ -80,6 +83,20 @@ class RunHandle(Protocol):
 
     def address(self, port: int) -> tuple[str, int]:
         """Where the server reaches the container's `port`."""
+
+    def socket(self) -> socket.socket | None:
+        """A socket from which `address` is reached; None where any socket will do. OSError."""
+
+
+class Standby(Protocol):
+    """A container that has everything but its program, variables and files."""
+
+    async def start(self, request: RunRequest, output: OutputSink) -> RunHandle:
+        """Run the request's program in it, or in a new container where it does not fit or has ended; once.
+        ImageNotFoundError, StartError."""
+
+    async def discard(self) -> None:
+        """Remove it, unused."""
 
 
 class Runner(Protocol):
@@ -111,3 +128,8 @@ class Runner(Protocol):
 
     async def start(self, request: RunRequest, output: OutputSink) -> RunHandle:
         """Start a container. ImageNotFoundError, StartError. Whatever it runs dies with the server."""
+
+    async def prepare(self, request: RunRequest) -> Standby | None:
+        """Have a container ready for a later request of the same image, host, limits and network, and with this very
+        `root`, which is emptied of nothing and filled until the start. None where it would save nothing.
+        ImageNotFoundError, StartError."""

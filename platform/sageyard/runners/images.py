@@ -110,6 +110,12 @@ def without_tag(image_uri: str) -> str:
     return uri.removesuffix(name) + name.partition(":")[0]
 
 
+def without_registry(image_uri: str) -> str:
+    """A URI without the host of its registry, if it has one: a first part with a dot or a port, by Docker's rule."""
+    registry, _, rest = image_uri.partition("/")
+    return rest if rest and ("." in registry or ":" in registry or registry == "localhost") else image_uri
+
+
 def read_mapping(path: Path) -> dict[str, str]:
     """URI -> URI, from the map's file; empty where there is none."""
     try:

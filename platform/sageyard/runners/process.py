@@ -6,7 +6,7 @@ it. Files outside /opt/ml are the machine's own: this runner keeps containers ap
 
 All containers share the machine's network: use the loopback addresses of `RunRequest.hosts` to keep ports apart.
 `network=False` gives a container nothing but its own loopback, which the server cannot reach either; hosts of one job
-that has several keep the machine's, or they could not reach each other.
+that has several keep the machine's, or they could not reach each other, and so do containers that answer requests.
 """
 
 import asyncio
@@ -96,6 +96,9 @@ class ProcessRunner:
         except OSError as error:
             raise StartError(f"{request.name} could not be started: {error}") from error
 
+    async def prepare(self, request: RunRequest) -> None:
+        """Nothing: a start takes 10 ms."""
+
 
 def _relocated(text: str, root: Path) -> str:
     """`/opt/ml/...` as it is found where containers cannot have their own /opt/ml."""
@@ -153,6 +156,9 @@ class ProcessHandle:
     def address(self, port: int) -> tuple[str, int]:
         """Where the server reaches the container's `port`: this machine's loopback."""
         return "127.0.0.1", port
+
+    def socket(self) -> None:
+        """Any socket will do."""
 
     async def wait(self) -> RunExit:
         """Wait for the end of the container and of its output."""

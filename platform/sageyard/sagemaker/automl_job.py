@@ -1,24 +1,27 @@
-"""AutoML jobs. Records: nothing searches for a model here, so a job fails and says so.
+"""AutoML jobs and their candidates. Those of tabular data are run; others fail and say so.
 
 The two versions of the API make one kind of job: names are unique among both, ListAutoMLJobs and StopAutoMLJob know
 both, DescribeAutoMLJobV2 shows both and DescribeAutoMLJob only those of the first (their documentation).
 """
 
+from sageyard.automl import candidates, task
+from sageyard.automl.job import KIND, AutoMLJobHooks
+from sageyard.automl.task import SECOND
 from sageyard.errors import ResourceNotFoundError
 from sageyard.resources.engine import Engine
 from sageyard.resources.family import Family
-from sageyard.resources.spec import Context, Document
+from sageyard.resources.spec import Context, Document, Resource
+from sageyard.resources.tokens import seal, unseal
 
-KIND = "AutoMLJob"
-SECOND = "AutoMLProblemTypeConfig"
-"""What every request of CreateAutoMLJobV2 has and none of CreateAutoMLJob."""
+PAGE = 10
 
 
 class AutoMLJobs:
-    """The operations in which the two versions differ."""
+    """The operations in which the two versions differ, and those about candidates."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, hooks: AutoMLJobHooks) -> None:
         self.engine = engine
+        self.hooks = hooks
 
     async def create(self, request: Document, context: Context) -> Document:
         """CreateAutoMLJobV2."""
@@ -26,7 +29,7 @@ class AutoMLJobs:
 
     async def describe_first(self, request: Document, context: Context) -> Document:
         """DescribeAutoMLJob."""
-        document = self.engine.describe(self.engine.specs[KIND], request, context)
+        document = await self._described(request, context)
         if SECOND in document:
             raise ResourceNotFoundError(
                 f"Amazon SageMaker can't find an AutoML job called {request['AutoMLJobName']} of the first version: "
@@ -36,9 +39,9 @@ class AutoMLJobs:
 
     async def describe(self, request: Document, context: Context) -> Document:
         """DescribeAutoMLJobV2: channels of a job of the first version are shown in the words of the second."""
-        document = self.engine.describe(self.engine.specs[KIND], request, context)
+        document = await self._described(request, context)
         if SECOND in document:
-            return document | {"AutoMLProblemTypeConfigName": _problem(document[SECOND])}
+            return document | {"AutoMLProblemTypeConfigName": task.problem(document)}
         configuration = document.get("AutoMLJobConfig", {})
         tabular = {"TargetAttributeName": document["InputDataConfig"][0]["TargetAttributeName"]}
         return document | {
@@ -49,19 +52,57 @@ class AutoMLJobs:
             "DataSplitConfig": configuration.get("DataSplitConfig"),
         }
 
+    async def list_candidates(self, request: Document, context: Context) -> Document:
+        """ListCandidatesForAutoMLJob."""
+        found = await self.hooks.candidates(self._resource(request, context))
+        for member, shown in (("StatusEquals", "CandidateStatus"), ("CandidateNameEquals", "CandidateName")):
+            if member in request:
+                found = [one for one in found if one[shown] == request[member]]
+        sort_by = request.get("SortBy", "CreationTime")
+        found.sort(
+            key=lambda one: (_sort_key(one, sort_by), one["CandidateName"]),
+            reverse=request.get("SortOrder", "Ascending") == "Descending",
+        )
+        first = 0
+        if token := request.get("NextToken"):
+            (last,) = unseal(token, 1)
+            names = [one["CandidateName"] for one in found]
+            first = names.index(last) + 1 if last in names else len(found)
+        page = found[first : first + request.get("MaxResults", PAGE)]
+        more = len(found) > first + len(page)
+        return {"Candidates": page, "NextToken": seal(page[-1]["CandidateName"]) if more else None}
 
-def _problem(configuration: Document) -> str:
-    """`TextClassification` of a `TextClassificationJobConfig`."""
-    return next(iter(configuration)).removesuffix("JobConfig")
+    def _resource(self, request: Document, context: Context) -> Resource:
+        row = self.engine.find(self.engine.specs[KIND], request, context.region)
+        resource = self.engine.resource(KIND, row.region, row.name)
+        assert resource is not None
+        return resource
+
+    async def _described(self, request: Document, context: Context) -> Document:
+        """With the best candidate so far."""
+        document = self.engine.describe(self.engine.specs[KIND], request, context)
+        if "BestCandidate" in document or "ResolvedAttributes" not in document:
+            return document
+        objective = document["ResolvedAttributes"]["AutoMLJobObjective"]["MetricName"]
+        found = await self.hooks.candidates(self._resource(request, context))
+        return document | {"BestCandidate": candidates.best(found, objective)}
 
 
-def family(engine: Engine) -> Family:
+def family(engine: Engine, hooks: AutoMLJobHooks) -> Family:
     """AutoMLJob and AutoMLJobV2."""
-    jobs = AutoMLJobs(engine)
+    jobs = AutoMLJobs(engine, hooks)
     return Family(
+        overrides={KIND: {"hooks": hooks, "grade": "runs"}},
         functions={
-            "CreateAutoMLJobV2": (jobs.create, "stored only"),
-            "DescribeAutoMLJob": (jobs.describe_first, "stored only"),
-            "DescribeAutoMLJobV2": (jobs.describe, "stored only"),
+            "CreateAutoMLJobV2": (jobs.create, "runs"),
+            "DescribeAutoMLJob": (jobs.describe_first, "runs"),
+            "DescribeAutoMLJobV2": (jobs.describe, "runs"),
+            "ListCandidatesForAutoMLJob": (jobs.list_candidates, "runs"),
         },
     )
+
+
+def _sort_key(candidate: Document, sort_by: str) -> float | str:
+    if sort_by == "FinalObjectiveMetricValue":
+        return float(candidate.get("FinalAutoMLJobObjectiveMetric", {}).get("Value", 0.0))
+    return float(candidate["CreationTime"]) if sort_by == "CreationTime" else str(candidate["CandidateStatus"])

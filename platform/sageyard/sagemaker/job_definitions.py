@@ -3,7 +3,7 @@ listed.
 """
 
 from sageyard.errors import ValidationError
-from sageyard.monitoring.definition import ANALYSED, check_endpoint
+from sageyard.monitoring.definition import ANALYSED, check_input
 from sageyard.resources.family import Family
 from sageyard.resources.spec import Context, Document, Hooks, Resource
 
@@ -17,17 +17,9 @@ class JobDefinitionHooks(Hooks):
         self.monitoring_type = monitoring_type
 
     async def prepare(self, request: Document, context: Context) -> Document:
-        data = request[f"{self.monitoring_type}JobInput"]
-        if ("EndpointInput" in data) == ("BatchTransformInput" in data):
-            raise ValidationError(
-                f"{self.monitoring_type}JobInput must have either EndpointInput or BatchTransformInput, and not both."
-            )
-        if "EndpointInput" not in data:
-            return request
-        endpoint = data["EndpointInput"]["EndpointName"]
-        if self.monitoring_type in ANALYSED:
-            await check_endpoint(endpoint, context.api, context.region)
-        return request | {"EndpointName": endpoint}
+        shape = f"{self.monitoring_type}JobInput"
+        endpoint = await check_input(request[shape], shape, context.api, context.region)
+        return request if endpoint is None else request | {"EndpointName": endpoint}
 
     async def prepare_delete(self, resource: Resource, context: Context) -> None:
         users = await context.api.call(

@@ -1,4 +1,4 @@
-"""What AutoML and recommendation jobs would make. None is run yet, so a job that exists has no parts."""
+"""What recommendation jobs would make. None is run yet, so a job that exists has no parts."""
 
 from sageyard.errors import ValidationError
 from sageyard.resources.engine import Engine
@@ -30,7 +30,6 @@ def family(engine: Engine) -> Family:
 
     return Family(
         functions={
-            "ListCandidatesForAutoMLJob": (none_of("AutoMLJob", "Candidates"), "stored only"),
             "ListInferenceRecommendationsJobSteps": (none_of("InferenceRecommendationsJob", "Steps"), "stored only"),
             "GetScalingConfigurationRecommendation": (recommendation, "stored only"),
         }

@@ -22,6 +22,12 @@ def family(hooks: Hooks, engine: Engine) -> Family:
         return await engine.update(spec, request | merged, context)
 
     return Family(
-        overrides={"TrainingJob": {"hooks": hooks, "grade": "runs"}},
-        functions={"UpdateTrainingJob": (update, "stored only")},
+        overrides={
+            "TrainingJob": {
+                "hooks": hooks,
+                "grade": "runs",
+                "filters": {"WarmPoolStatusEquals": "WarmPoolStatus.Status"},
+            }
+        },
+        functions={"UpdateTrainingJob": (update, "runs")},
     )

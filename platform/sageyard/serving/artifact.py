@@ -4,26 +4,46 @@ Archives come from anywhere, so nothing in one may write or point outside its fo
 All functions block; call them in a thread.
 """
 
+import gzip
 import os
 import shutil
 import tarfile
+import zlib
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import IO, cast
 
 from sageyard.cloud import ObjectNotFoundError, Objects, split_s3_uri
 from sageyard.serving.deployment import ModelSource
 
-FREE_SIZE = 2 * 1024**3
-LARGEST_RATIO = 50
-"""An archive may unpack to 2 GiB, or to 50 times its own size: model files compress less than tenfold."""
+CHUNK = 1024 * 1024
 MOST_MEMBERS = 100_000
+LARGEST_HEADER = 16 * CHUNK
+"""Bytes that tarfile may ask for at once. It reads a header whole, and a header says itself how long it is."""
+GZIP = b"\x1f\x8b"
 
 
 class ArtifactError(ValueError):
     """Model data that is missing or must not be unpacked; the message names it and the rule."""
 
 
-def stage_model(objects: Objects, source: ModelSource, target: Path) -> None:
-    """Put a model's files into `target`, which appears complete or not at all. A target that exists is kept."""
+class Checked:
+    """The bytes of an archive, for tarfile."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int) -> bytes:
+        """So many bytes; ArtifactError for more than any archive's header needs."""
+        if size > LARGEST_HEADER:
+            raise ArtifactError(f"a header of the archive says that it has {size} bytes")
+        return self._file.read(size)
+
+
+def stage_model(objects: Objects, source: ModelSource, target: Path, largest: Callable[[int], int]) -> None:
+    """Put a model's files into `target`, which appears complete or not at all. A target that exists is kept.
+    `largest` tells how many bytes an archive of so many bytes may unpack to. ArtifactError, OSError."""
     if target.exists():
         return
     partial = target.with_name(target.name + ".partial")
@@ -32,13 +52,16 @@ def stage_model(objects: Objects, source: ModelSource, target: Path) -> None:
     try:
         bucket, key = split_s3_uri(source.uri)
         if source.archive:
-            unpack(objects.path(bucket, key), partial)
+            archive = objects.path(bucket, key)
+            unpack(archive, partial, largest(archive.stat().st_size))
         elif source.prefix:
             _link_prefix(objects, bucket, key, partial)
         else:
             _link(objects.path(bucket, key), partial / PurePosixPath(key).name)
-    except (ObjectNotFoundError, ValueError) as error:
+    except (ObjectNotFoundError, ValueError, OSError) as error:
         shutil.rmtree(partial, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise
         if isinstance(error, ObjectNotFoundError):
             raise ArtifactError(
                 f'Failed to download model data from URL: "{source.uri}". Please ensure that there is an object '
@@ -62,27 +85,34 @@ def _link_prefix(objects: Objects, bucket: str, prefix: str, target: Path) -> No
         _link(objects.path(bucket, info.key), path)
 
 
-def unpack(archive: Path, target: Path, free_size: int = FREE_SIZE) -> None:
+def unpack(archive: Path, target: Path, largest: int) -> None:
     """Unpack a tar archive (gzip or plain) into an existing folder.
 
-    ArtifactError for absolute paths, `..`, links that leave the folder, devices and pipes, more than
-    `max(free_size, 50 x archive size)` bytes, or what is not a tar archive.
+    ArtifactError for absolute paths, `..`, links that leave the folder, devices and pipes, more than `largest` bytes,
+    or what is not a tar archive; OSError where the files cannot be written.
     """
     root = target.resolve()
-    left = max(free_size, LARGEST_RATIO * archive.stat().st_size)
+    left = largest
     try:
-        with tarfile.open(archive, "r:*") as tar:
+        with _opened(archive) as file, tarfile.open(fileobj=Checked(file), mode="r:") as tar:  # type: ignore[call-overload]
             for number, member in enumerate(tar):
                 left -= member.size if member.isreg() else 0
                 if left < 0 or number >= MOST_MEMBERS:
                     raise ArtifactError(
-                        f"the archive unpacks to more than {max(free_size, LARGEST_RATIO * archive.stat().st_size)} "
-                        f"bytes or {MOST_MEMBERS} files: upload the files themselves and name them with "
-                        "ModelDataSource.S3DataSource and CompressionType None"
+                        f"the archive unpacks to more than {largest} bytes or {MOST_MEMBERS} files: upload the files "
+                        "themselves and name them with ModelDataSource.S3DataSource and CompressionType None, or start "
+                        "the server with a higher --unpack-limit"
                     )
                 _unpack_member(tar, member, root)
-    except (tarfile.TarError, EOFError, OSError) as error:
+            file.read(CHUNK)  # to the end, where gzip has its checksum
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ArtifactError(f"it is not a readable tar.gz archive: {error}") from error
+
+
+def _opened(archive: Path) -> IO[bytes]:
+    with archive.open("rb") as file:
+        packed = file.read(len(GZIP)) == GZIP
+    return cast("IO[bytes]", gzip.open(archive)) if packed else archive.open("rb")
 
 
 def _unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, root: Path) -> None:
@@ -106,7 +136,7 @@ def _unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, root: Path) ->
         source = tar.extractfile(member)
         assert source is not None  # a regular member has bytes
         with source, path.open("wb") as file:
-            shutil.copyfileobj(source, file, 1024 * 1024)
+            shutil.copyfileobj(source, file, CHUNK)
         path.chmod(0o755 if member.mode & 0o100 else 0o644)
     elif member.issym() or member.islnk():
         base = path.parent if member.issym() else root

@@ -95,7 +95,8 @@ class Container:
                 break
             connection = None
         if connection is None:
-            connection = await self._connect()
+            async with asyncio.timeout(seconds):  # a container that has gone may leave an address that never answers
+                connection = await self._connect()
         answer = await connection.exchange(head, body, seconds)
         if not connection.closed and len(idle) < MOST_IDLE_CONNECTIONS:
             idle.append(connection)
@@ -106,7 +107,16 @@ class Container:
     async def _connect(self) -> Connection:
         loop = asyncio.get_running_loop()
         try:
-            _, connection = await loop.create_connection(lambda: Connection(loop), *self._address)
+            if self._handle is not None and (own := self._handle.socket()) is not None:
+                own.setblocking(False)
+                try:
+                    await loop.sock_connect(own, self._address)
+                    _, connection = await loop.create_connection(lambda: Connection(loop), sock=own)
+                except BaseException:
+                    own.close()
+                    raise
+            else:
+                _, connection = await loop.create_connection(lambda: Connection(loop), *self._address)
         except OSError as error:
             raise BrokenConnectionError(f"no connection to {self.label}: {error}", answered=False) from error
         return connection

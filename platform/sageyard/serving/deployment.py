@@ -4,12 +4,14 @@ SageMaker lets users delete a model or an endpoint config that an endpoint still
 copy: it must come back after a restart whatever became of them.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
 from sageyard.errors import ValidationError
 from sageyard.resources.spec import Api, Document
+from sageyard.runners.limits import capped_memory, memory_limit
+from sageyard.serving.explainer_config import read_explainer
 from sageyard.serving.model_package import definitions
 
 STARTUP_TIMEOUT = 480.0
@@ -52,6 +54,25 @@ class VariantPlan:
     weight: float
     startup_timeout: float
     serverless: Document | None
+    explainer: Document | None = None
+    """ClarifyExplainerConfig of the endpoint config."""
+    instance_type: str | None = None
+    isolated: bool = False
+    """The model has EnableNetworkIsolation."""
+    tags: dict[str, str] = field(default_factory=dict)
+    """Of the endpoint config."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of all containers; the first one's count where they differ."""
+        return {name: value for each in reversed(self.containers) for name, value in each.environment.items()}
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes that each container may use; None without a limit."""
+        if self.serverless:
+            return capped_memory(int(self.serverless["MemorySizeInMB"]) << 20)
+        return memory_limit(self.instance_type) if self.instance_type else None
 
     @property
     def payload_limit(self) -> int:
@@ -67,6 +88,11 @@ class Deployment:
     config_name: str
     variants: tuple[VariantPlan, ...]
     capture: Document | None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Instances by the name of the variant."""
+        return {variant.name: variant.count for variant in self.variants}
 
     def to_document(self) -> Document:
         """As JSON, for the endpoint's private notes."""
@@ -89,6 +115,19 @@ class Deployment:
         )
         return replace(self, variants=variants)
 
+    def keeping(self, running: "Deployment", excluded: set[str]) -> "Deployment":
+        """With the properties of the running one, except excluded VariantPropertyTypes (UpdateEndpoint reference)."""
+        properties = {
+            variant.name: {
+                name: value
+                for name, value in (("DesiredWeight", variant.weight), ("DesiredInstanceCount", variant.count))
+                if name not in excluded
+            }
+            for variant in running.variants
+        }
+        capture = self.capture if "DataCaptureConfig" in excluded else running.capture
+        return replace(self.resized(properties), capture=capture)
+
 
 def _variant(document: Document) -> VariantPlan:
     containers = tuple(
@@ -104,12 +143,15 @@ async def read_deployment(api: Api, config_name: str, region: str) -> Deployment
     What does not exist is refused by those operations in AWS's words; what Sageyard cannot serve is refused here.
     """
     config = await api.call("DescribeEndpointConfig", {"EndpointConfigName": config_name}, region=region)
-    for member in ("AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants"):
+    for member in ("AsyncInferenceConfig", "ShadowProductionVariants"):
         if config.get(member):
             raise ValidationError(
                 f"Endpoint configuration {config_name} has {member}, which Sageyard does not serve: "
                 "create a configuration without it"
             )
+    listed = await api.call("ListTags", {"ResourceArn": config["EndpointConfigArn"]}, region=region)
+    tags = {tag["Key"]: tag["Value"] for tag in listed.get("Tags") or []}
+    explainer = read_explainer(config_name, config.get("ExplainerConfig"))
     variants = []
     for item in config["ProductionVariants"]:
         model_name = item.get("ModelName")
@@ -119,7 +161,8 @@ async def read_deployment(api: Api, config_name: str, region: str) -> Deployment
                 "Sageyard, give the variant a ModelName"
             )
         model = await api.call("DescribeModel", {"ModelName": model_name}, region=region)
-        variants.append(plan_variant(item, model | {"Containers": await definitions(api, model, region)}))
+        plan = plan_variant(item, model | {"Containers": await definitions(api, model, region)})
+        variants.append(replace(plan, explainer=explainer, tags=tags))
     return Deployment(uuid4().hex[:12], config_name, tuple(variants), config.get("DataCaptureConfig"))
 
 
@@ -137,6 +180,8 @@ def plan_variant(variant: Document, model: Document) -> VariantPlan:
         weight=float(variant.get("InitialVariantWeight", 1.0)),
         startup_timeout=float(variant.get("ContainerStartupHealthCheckTimeoutInSeconds") or default_timeout),
         serverless=serverless,
+        instance_type=variant.get("InstanceType"),
+        isolated=bool(model.get("EnableNetworkIsolation")),
     )
 
 

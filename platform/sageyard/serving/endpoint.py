@@ -1,16 +1,15 @@
 """What stands behind the Endpoint resource: create, update, delete, and coming back after a restart.
 
-Update is blue/green: the new fleet starts beside the old one, the router switches in one step when it is healthy, the
-old one finishes what it holds and is stopped. CANARY, LINEAR and rolling policies are accepted and carried out as
-ALL_AT_ONCE, without their waits: a local fleet has no traffic worth baking. A failed update leaves the old fleet
-serving, as AWS's rollback does: status InService with a FailureReason.
+Update is blue/green: the new fleet starts beside the old one, takes its traffic at once or in the stages of the
+DeploymentConfig (`rollout`), and the old one finishes what it holds and is stopped. An update that fails, or that an
+alarm rolls back, leaves the old fleet serving: status InService with a FailureReason.
 """
 
 import asyncio
 import logging
 import shutil
-from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,22 +18,27 @@ from sageyard.clock import Clock
 from sageyard.cloud import Cloud
 from sageyard.errors import AwsError, ValidationError
 from sageyard.resources.spec import Api, Context, Document, Hooks, Resource
-from sageyard.runners.base import Runner
+from sageyard.runners.choice import Runners
 from sageyard.serving.capture import Capture, capture_summary
 from sageyard.serving.deployment import Deployment, read_deployment
-from sageyard.serving.fleet import ClientEnvironment, DeploymentError, Fleet, Variant, Yard
+from sageyard.serving.explainer_config import explainer_summary
+from sageyard.serving.fleet import DeploymentError, Fleet, Variant, Yard
 from sageyard.serving.instance import INVOCATION_TIMEOUT
 from sageyard.serving.invocation_metrics import NAMESPACE
 from sageyard.serving.log_stream import log_group
+from sageyard.serving.rollout import Ground, RolledBackError, Rollout
 from sageyard.serving.router import Endpoints, Router, ServedEndpoint
 from sageyard.serving.spool import SpoolFolder
 from sageyard.serving.summary import pending_summary, variant_summary
+from sageyard.serving.traffic import plan_traffic
 from sageyard.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-FAILURES = (DeploymentError, AwsError, OSError)
-"""What may keep a fleet from coming up: its containers, its configuration, the disk."""
+FAILURES = (DeploymentError, RolledBackError, AwsError, OSError)
+"""What may keep a fleet from coming up, or from taking over: its containers, its configuration, the disk, an alarm."""
+NO_UPDATE: Document = {"update": None, "traffic": None, "rollout": None}
+"""The private notes of an endpoint that is not being updated."""
 REASON_LENGTH = 1024
 METRICS_SECONDS = 5.0
 """How soon after its end a minute's metrics are in CloudWatch."""
@@ -52,10 +56,9 @@ class EndpointHooks(Hooks):
     def __init__(
         self,
         cloud: Cloud,
-        runner: Runner,
+        runners: Runners,
         settings: Settings,
         clock: Clock,
-        client_environment: ClientEnvironment,
         api: Callable[[], Api],
         random: Random | None = None,
         invocation_timeout: float = INVOCATION_TIMEOUT,
@@ -67,12 +70,12 @@ class EndpointHooks(Hooks):
         self._account_id = settings.account_id
         self._folder = settings.work_dir / "endpoints"
         self._spools = SpoolFolder(settings.state_dir / "capture", cloud.objects)
-        self.yard = Yard(cloud, runner, clock, random, client_environment, invocation_timeout)
+        self.yard = Yard(cloud, runners, runners.default, clock, random, invocation_timeout, settings.largest_unpacked)
         self._endpoints: Endpoints = {}
         self._resources: dict[tuple[str, str], Resource] = {}
         self._fleets: set[Fleet] = set()
         self._retirements: dict[Fleet, asyncio.Task[None]] = {}
-        self._updates: dict[tuple[str, str], Deployment] = {}
+        self._updates: dict[tuple[str, str], Document] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._publisher: asyncio.Task[None] | None = None
         self.router = Router(self._endpoints, settings.account_id, clock, random)
@@ -87,7 +90,7 @@ class EndpointHooks(Hooks):
         """Stop every fleet; deliver captured data, logs and metrics. The rows stay as they are, to come back."""
         self._spools.give_up_retrying()
         for endpoint in self._endpoints.values():
-            endpoint.fleet = None
+            endpoint.fleet = endpoint.incoming = None
         self._endpoints.clear()
         self._resources.clear()
         tasks = list(self._tasks)
@@ -112,7 +115,10 @@ class EndpointHooks(Hooks):
     # hooks
 
     async def prepare(self, request: Document, context: Context) -> Document:
-        await read_deployment(context.api, request["EndpointConfigName"], context.region)
+        deployment = await read_deployment(context.api, request["EndpointConfigName"], context.region)
+        for variant in deployment.variants:
+            self.yard.check_runner(variant.environment, variant.tags | context.tags)
+        plan_traffic(request.get("DeploymentConfig"), deployment.counts)
         members = {key: value for key, value in request.items() if key != "DeploymentConfig"}
         return members | _deployment_config(request)
 
@@ -150,17 +156,29 @@ class EndpointHooks(Hooks):
                 f'Cannot update endpoint "{resource.arn}" in status {resource.status}: delete it and create it anew.'
             )
         deployment = await read_deployment(context.api, request["EndpointConfigName"], context.region)
+        serving = Deployment.from_document(resource.private["deployment"])
         if request.get("RetainAllVariantProperties"):
-            deployment = self._retained(resource, deployment, request)
-        self._updates[key] = deployment
+            excluded = {item["VariantPropertyType"] for item in request.get("ExcludeRetainedVariantProperties") or ()}
+            deployment = deployment.keeping(serving, excluded)
+        traffic = request.get("DeploymentConfig")
+        if traffic is None and request.get("RetainDeploymentConfig"):
+            traffic = resource.document.get("LastDeploymentConfig")
+        plan = plan_traffic(traffic, deployment.counts, set(serving.counts))
+        if plan.alarms:
+            missing = await asyncio.to_thread(self._cloud.alarms.missing, resource.region, plan.alarms)
+            if missing:
+                raise ValidationError(
+                    f"CloudWatch has no alarm {', '.join(missing)}, which AutoRollbackConfiguration names: "
+                    "make it with PutMetricAlarm or leave it out"
+                )
+        self._updates[key] = {"update": deployment.to_document(), "traffic": traffic, "rollout": None}
         return _deployment_config(request) | {
             "PendingDeploymentSummary": pending_summary(deployment, context.now),
             "FailureReason": None,
         }
 
     async def updated(self, resource: Resource) -> None:
-        deployment = self._updates.pop((resource.region, resource.name))
-        resource.save(private={"update": deployment.to_document()})
+        resource.save(private=self._updates.pop((resource.region, resource.name)))
         self._spawn(self._update(resource))
 
     async def prepare_delete(self, resource: Resource, context: Context) -> None:
@@ -173,6 +191,7 @@ class EndpointHooks(Hooks):
         endpoint = self._endpoints.get((resource.region, resource.name))
         stored = resource.private.get("deployment")
         document["DataCaptureConfig"] = capture_summary(stored["capture"]) if stored else None
+        document["ExplainerConfig"] = explainer_summary(stored) if stored else None
         if endpoint is not None and endpoint.fleet is not None:
             document["ProductionVariants"] = [variant_summary(variant) for variant in endpoint.fleet.variants]
         return document
@@ -190,7 +209,7 @@ class EndpointHooks(Hooks):
         resource = self._resources[key]
         self._refuse_busy(resource)
         fleet = self._endpoints[key].fleet
-        if fleet is None:
+        if fleet is None or self._endpoints[key].incoming is not None:
             raise ValidationError(f'Cannot update endpoint "{resource.arn}" in status {resource.status}.')
         properties = {item["VariantName"]: item for item in request["DesiredWeightsAndCapacities"]}
         known = {variant.name: variant for variant in fleet.variants}
@@ -211,38 +230,67 @@ class EndpointHooks(Hooks):
 
     async def _update(self, resource: Resource) -> None:
         """Replace the serving fleet by the one in the private notes, or keep it and say why."""
-        document = resource.private.get("update")
         endpoint = self._serve(resource)
-        old = endpoint.fleet
+        old, left = endpoint.fleet, endpoint.incoming
+        rollout = None
         try:
-            if document is not None:
-                deployment = Deployment.from_document(document)
-            else:  # killed before the update was noted down
-                name = resource.document["PendingDeploymentSummary"]["EndpointConfigName"]
-                deployment = await read_deployment(self._api(), name, resource.region)
-            fleet = await self._launch(resource, deployment)
+            rollout = await self._rollout(resource, endpoint)
+            fleet = await rollout.run()
         except Exception as error:  # whatever it is, the old fleet still serves
             if not isinstance(error, FAILURES):
                 logger.exception("update of endpoint %s", resource.name)
+            await self._go_back(resource, endpoint, rollout, str(error))
+        else:
+            endpoint.fleet, endpoint.incoming = fleet, None
             resource.save(
                 status="InService",
-                private={"update": None},
-                FailureReason=str(error)[:REASON_LENGTH],
+                private={"deployment": fleet.deployment.to_document(), **NO_UPDATE},
+                EndpointConfigName=fleet.deployment.config_name,
                 PendingDeploymentSummary=None,
+                FailureReason=None,
             )
-            if document is not None:
-                await asyncio.to_thread(shutil.rmtree, self._endpoint_folder(resource) / document["id"], True)
-            return
-        endpoint.fleet = fleet
-        resource.save(
-            status="InService",
-            private={"deployment": deployment.to_document(), "update": None},
-            EndpointConfigName=deployment.config_name,
-            PendingDeploymentSummary=None,
-            FailureReason=None,
+            if old is not None:
+                self._retiring(old)
+        if left is not None and endpoint.incoming is not left:
+            self._retiring(left)
+
+    async def _rollout(self, resource: Resource, endpoint: ServedEndpoint) -> Rollout:
+        """What the private notes say of the update under way."""
+        document = resource.private.get("update")
+        if document is not None:
+            deployment = Deployment.from_document(document)
+        else:  # killed before the update was noted down
+            name = resource.document["PendingDeploymentSummary"]["EndpointConfigName"]
+            deployment = await read_deployment(self._api(), name, resource.region)
+        plan = plan_traffic(resource.private.get("traffic"), deployment.counts)
+        ground = Ground(
+            self._clock,
+            self._cloud.alarms,
+            partial(self._launch, resource),
+            lambda: self._put_metrics(fleets=self._fleets_of(resource.region, resource.name)),
         )
-        if old is not None:
-            self._retiring(old)
+        return Rollout(ground, resource, endpoint, deployment, plan)
+
+    async def _go_back(
+        self, resource: Resource, endpoint: ServedEndpoint, rollout: Rollout | None, reason: str
+    ) -> None:
+        """After an update that failed: the old fleet serves as before, and the new one is stopped."""
+        status = "InService"
+        new = None if rollout is None else rollout.fleet
+        members: Document = {"FailureReason": reason[:REASON_LENGTH], "PendingDeploymentSummary": None}
+        if rollout is not None and new is not None and endpoint.incoming is new:
+            resource.save(status="RollingBack", private=NO_UPDATE, **members)
+            try:
+                await rollout.go_back()
+            except FAILURES as error:
+                status = "UpdateRollbackFailed"
+                members["FailureReason"] = f"{reason} The old fleet could not be restored: {error}"[:REASON_LENGTH]
+        document = resource.private.get("update")
+        resource.save(status=status, private=NO_UPDATE, **members)
+        if new is not None and endpoint.incoming is not new:
+            self._retiring(new)
+        elif new is None and document is not None:
+            await asyncio.to_thread(shutil.rmtree, self._endpoint_folder(resource) / document["id"], True)
 
     async def _resize(self, resource: Resource, fleet: Fleet, deployment: Deployment) -> None:
         before = fleet.deployment
@@ -258,12 +306,14 @@ class EndpointHooks(Hooks):
         endpoint = self._endpoints.pop((resource.region, resource.name), None)
         self._resources.pop((resource.region, resource.name), None)
         if endpoint is not None:
-            endpoint.fleet = None
+            endpoint.fleet = endpoint.incoming = None
         await asyncio.gather(*(self._retiring(fleet) for fleet in self._fleets_of(resource.region, resource.name)))
         await asyncio.to_thread(shutil.rmtree, self._endpoint_folder(resource), True)
         resource.remove()
 
-    async def _launch(self, resource: Resource, deployment: Deployment) -> Fleet:
+    async def _launch(
+        self, resource: Resource, deployment: Deployment, counts: Mapping[str, int] | None = None
+    ) -> Fleet:
         folder = self._endpoint_folder(resource) / deployment.id
         variants = []
         for plan in deployment.variants:
@@ -272,9 +322,10 @@ class EndpointHooks(Hooks):
                 capture = Capture(
                     deployment.capture, resource.name, plan.name, self._spools, self._clock, self.yard.random
                 )
-            variants.append(Variant(self.yard, plan, resource.name, resource.region, folder / plan.name, capture))
+            yard = await self.yard.chosen(plan, resource.tags)
+            variants.append(Variant(yard, plan, resource.name, resource.region, folder / plan.name, capture))
         fleet = Fleet(deployment, variants, folder, resource.region, resource.name)
-        await fleet.start()
+        await fleet.start(counts)
         if self._publisher is None or self._publisher.done():
             self._publisher = self._spawn(self._publish_metrics())
         self._fleets.add(fleet)
@@ -319,21 +370,6 @@ class EndpointHooks(Hooks):
             self._endpoints[key] = ServedEndpoint(resource.name, resource.region, log_arn)
             self._resources[key] = resource
         return self._endpoints[key]
-
-    def _retained(self, resource: Resource, deployment: Deployment, request: Document) -> Deployment:
-        """The new deployment with the properties that the running endpoint keeps (UpdateEndpoint reference)."""
-        excluded = {item["VariantPropertyType"] for item in request.get("ExcludeRetainedVariantProperties") or ()}
-        running = Deployment.from_document(resource.private["deployment"])
-        properties = {
-            variant.name: {
-                name: value
-                for name, value in (("DesiredWeight", variant.weight), ("DesiredInstanceCount", variant.count))
-                if name not in excluded
-            }
-            for variant in running.variants
-        }
-        capture = deployment.capture if "DataCaptureConfig" in excluded else running.capture
-        return replace(deployment.resized(properties), capture=capture)
 
     def _refuse_busy(self, resource: Resource) -> None:
         if resource.status in {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}:

@@ -4,28 +4,29 @@ import asyncio
 import contextlib
 import secrets
 import shutil
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from sageyard.clock import Clock
 from sageyard.cloud import Cloud
-from sageyard.runners.base import Runner, RunRequest
+from sageyard.errors import ValidationError
+from sageyard.runners.base import Runner, RunRequest, StartError
+from sageyard.runners.choice import Runners, UnknownRunnerError
+from sageyard.runners.limits import capping, cpu_limit, has_gpu
 from sageyard.serving.artifact import ArtifactError, link_tree, stage_model
 from sageyard.serving.capture import Capture
 from sageyard.serving.container import STOP_GRACE, Container, UnhealthyError
 from sageyard.serving.deployment import Deployment, VariantPlan
+from sageyard.serving.explainer import Explainer
 from sageyard.serving.instance import Instance, run_all
 from sageyard.serving.invocation_metrics import InvocationMetrics
 from sageyard.serving.log_stream import LogStream, log_group
 
 DRAIN_TIMEOUT = 65.0
 """Seconds a retired fleet is given for the requests it holds: a little over the invocation timeout."""
-
-ClientEnvironment = Callable[[str], Mapping[str, str]]
-"""Region -> the variables by which AWS clients inside a container reach this server."""
 
 
 class DeploymentError(RuntimeError):
@@ -37,11 +38,29 @@ class Yard:
     """What every fleet needs of the server."""
 
     cloud: Cloud
+    runners: Runners
     runner: Runner
     clock: Clock
     random: Random
-    client_environment: ClientEnvironment
     invocation_timeout: float
+    largest_unpacked: Callable[[int], int]
+    """How many bytes a model archive of so many bytes may unpack to."""
+
+    def check_runner(self, environment: Mapping[str, str], tags: Mapping[str, str]) -> None:
+        """Refuse a runner that is none; ValidationError."""
+        try:
+            self.runners.named(environment, tags)
+        except UnknownRunnerError as error:
+            raise ValidationError(f"{error}.") from None
+
+    async def chosen(self, plan: VariantPlan, tags: Mapping[str, str]) -> "Yard":
+        """With the runner that a variant asks for, or its owner by `tags`. DeploymentError."""
+        try:
+            name = self.runners.named(plan.environment, plan.tags | dict(tags))
+            runner = await self.runners.get(name)
+        except (UnknownRunnerError, StartError) as error:
+            raise DeploymentError(f"{plan.name}: {error}") from error
+        return replace(self, runner=runner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +107,27 @@ class Variant:
         )
         self._region = region
         self._folder = folder
+        self.explainer = self._new_explainer(endpoint_name) if plan.explainer else None
         self._turn = 0
         self.started = yard.clock.now()
 
-    async def start(self) -> None:
-        """Stage the model and start the planned instances. DeploymentError."""
-        planned = await self._plan_instances(self.plan.count)
+    async def start(self, count: int | None = None) -> None:
+        """Stage the model and start `count` instances, by default those of the plan. DeploymentError."""
+        planned = await self._plan_instances(self.plan.count if count is None else count)
         await asyncio.to_thread(self._prepare_folder)
         for number, container in enumerate(self.plan.containers, 1):
             if container.source is not None:
                 try:
                     target = self._folder / f"model-{number}"
-                    await asyncio.to_thread(stage_model, self._yard.cloud.objects, container.source, target)
+                    yard = self._yard
+                    await asyncio.to_thread(
+                        stage_model, yard.cloud.objects, container.source, target, yard.largest_unpacked
+                    )
                 except ArtifactError as error:
                     raise DeploymentError(
                         f"{error} (the {self._label(number)} container of {self._owner.shown})"
                     ) from error
-        await self._start_all(planned)
+        await run_all([self._start_all(planned), self._start_explainer()])
 
     async def grow(self, count: int) -> None:
         """Start instances until there are `count`; none of the new ones serves before all are healthy."""
@@ -128,6 +151,34 @@ class Variant:
             if instance is not avoid and instance.healthy and (best is None or instance.busy < best.busy):
                 best = instance
         return best or (avoid if avoid is not None and avoid.healthy else None)
+
+    def _new_explainer(self, endpoint_name: str) -> Explainer:
+        yard = self._yard
+        return Explainer(
+            yard.runner,
+            yard.cloud,
+            yard.clock,
+            self.plan.explainer or {},
+            endpoint_name,
+            self.name,
+            self._region,
+            self._folder / "explainer",
+            yard.runner.client_environment(self._region),
+            yard.invocation_timeout,
+        )
+
+    async def _start_explainer(self) -> None:
+        if self.explainer is not None:
+            try:
+                await self.explainer.start()
+            except UnhealthyError as error:
+                raise self._unhealthy(error) from error
+
+    def _unhealthy(self, error: UnhealthyError) -> DeploymentError:
+        return DeploymentError(
+            f"The {error.label} container for {self._owner.shown} did not pass the ping health check: {error}. "
+            f"Please check CloudWatch logs for this {self._owner.noun}."
+        )
 
     async def _plan_instances(self, count: int) -> list[Instance]:
         """Instances with their log streams, which clients look for before anything has started."""
@@ -157,6 +208,7 @@ class Variant:
         owner = self._owner
         stream = owner.log_stream.format(identity)
         log = LogStream(yard.cloud.logs, yard.clock, self._region, owner.log_group, stream)
+        instance_type = self.plan.instance_type
         containers = [
             Container(
                 yard.runner,
@@ -166,7 +218,12 @@ class Variant:
                     image_uri=plan.image,
                     root=self._folder / identity / str(number),
                     arguments=("serve",),
-                    environment={**yard.client_environment(self._region), **plan.environment},
+                    environment={**yard.runner.client_environment(self._region), **plan.environment},
+                    memory=self.plan.memory,
+                    cpus=cpu_limit(instance_type) if instance_type else None,
+                    gpus=has_gpu(instance_type or ""),
+                    network=not self.plan.isolated,
+                    serves=True,
                     read_only=("model",),
                 ),
                 log,
@@ -178,15 +235,14 @@ class Variant:
         return Instance(identity, containers, hostnames, log, yard.invocation_timeout)
 
     async def _start(self, instance: Instance) -> None:
+        if self.plan.instance_type and (line := capping(self.plan.instance_type)) is not None:
+            instance.log.write([line])
         for number, container in enumerate(instance.containers, 1):
             await asyncio.to_thread(self._prepare_root, container.root, number)
         try:
             await instance.start()
         except UnhealthyError as error:
-            raise DeploymentError(
-                f"The {error.label} container for {self._owner.shown} did not pass the ping health check: {error}. "
-                f"Please check CloudWatch logs for this {self._owner.noun}."
-            ) from error
+            raise self._unhealthy(error) from error
 
     def _prepare_root(self, root: Path, number: int) -> None:
         (root / "model").mkdir(parents=True, exist_ok=True)
@@ -208,13 +264,16 @@ class Fleet:
         self.region = region
         self._by_name = {variant.name: variant for variant in variants}
         self._single = variants[0] if len(variants) == 1 else None
+        for variant in variants:
+            variant.metrics.config_name = deployment.config_name
         self._weights: list[float] = []
         self.reweigh(deployment)
 
-    async def start(self) -> None:
-        """Start every variant; DeploymentError with nothing left running."""
+    async def start(self, counts: Mapping[str, int] | None = None) -> None:
+        """Start every variant, with fewer instances than planned if so told; DeploymentError with nothing left
+        running."""
         try:
-            await run_all([variant.start() for variant in self.variants])
+            await run_all([variant.start((counts or {}).get(variant.name)) for variant in self.variants])
         except BaseException:
             await self.stop(0)
             raise
@@ -225,6 +284,14 @@ class Fleet:
         await run_all([variant.grow(plans[variant.name].count) for variant in self.variants])
         self.reweigh(deployment)
         await run_all([variant.shrink(plans[variant.name].count) for variant in self.variants])
+
+    async def grow(self, counts: Mapping[str, int]) -> None:
+        """Start instances until every variant has so many. DeploymentError."""
+        await run_all([variant.grow(counts[variant.name]) for variant in self.variants])
+
+    async def shrink(self, counts: Mapping[str, int]) -> None:
+        """Take instances out of service until every variant has so many; what they hold is answered first."""
+        await run_all([variant.shrink(counts[variant.name]) for variant in self.variants])
 
     def reweigh(self, deployment: Deployment) -> None:
         """Take over plans (weights and counts) of the same variants."""
@@ -246,7 +313,8 @@ class Fleet:
 
     async def drain(self) -> None:
         """Wait until the requests it holds are answered, at most DRAIN_TIMEOUT seconds."""
-        await _drained([instance for variant in self.variants for instance in variant.instances])
+        explainers = [variant.explainer for variant in self.variants if variant.explainer is not None]
+        await _drained([*explainers, *(instance for variant in self.variants for instance in variant.instances)])
 
     async def stop(self, grace: float = STOP_GRACE) -> None:
         """Stop every instance and deliver what was captured. May be called again."""
@@ -254,6 +322,8 @@ class Fleet:
         for variant in self.variants:
             instances, variant.instances = variant.instances, []
             stops.extend(instance.stop(grace) for instance in instances)
+            if variant.explainer is not None:
+                stops.append(variant.explainer.stop(grace))
         await asyncio.gather(*stops)
         await self.flush()
 
@@ -262,9 +332,9 @@ class Fleet:
         await asyncio.gather(*(variant.capture.flush() for variant in self.variants if variant.capture is not None))
 
 
-async def _drained(instances: list[Instance]) -> None:
+async def _drained(containers: Sequence[Instance | Explainer]) -> None:
     async def idle() -> None:
-        while any(instance.busy for instance in instances):  # noqa: ASYNC110 - an event would burden every invocation
+        while any(each.busy for each in containers):  # noqa: ASYNC110 - an event would burden every invocation
             await asyncio.sleep(0.01)
 
     with contextlib.suppress(TimeoutError):

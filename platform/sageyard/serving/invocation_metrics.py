@@ -1,4 +1,8 @@
-"""CloudWatch metrics of invocations, summed up by the minute (developer guide, `monitoring-cloudwatch`)."""
+"""CloudWatch metrics of invocations, summed up by the minute (developer guide, `monitoring-cloudwatch`).
+
+Each is published twice: for the variant, and for the variant in its endpoint configuration, by which an alarm tells the
+new fleet of an update from the old one (developer guide, `deployment-guardrails-configuration`).
+"""
 
 from typing import Any
 
@@ -21,10 +25,12 @@ class _Minute:
 
 
 class InvocationMetrics:
-    """The figures of one variant. `instances` divides InvocationsPerInstance."""
+    """The figures of one variant. `instances` divides InvocationsPerInstance; `config_name` is that of the endpoint
+    configuration, where there is one."""
 
     def __init__(self, endpoint_name: str, variant_name: str, instances: int) -> None:
         self.instances = instances
+        self.config_name: str | None = None
         self._dimensions = [
             {"Name": "EndpointName", "Value": endpoint_name},
             {"Name": "VariantName", "Value": variant_name},
@@ -59,7 +65,11 @@ class InvocationMetrics:
             self._finished.append(minute)
             self._current = None
         finished, self._finished = self._finished, []
-        return [datum for minute in finished for datum in self._data(minute)]
+        data = [datum for minute in finished for datum in self._data(minute)]
+        if self.config_name is None:
+            return data
+        dimensions = [*self._dimensions, {"Name": "EndpointConfigName", "Value": self.config_name}]
+        return [*data, *({**datum, "Dimensions": dimensions} for datum in data)]
 
     def _data(self, minute: _Minute) -> list[Datum]:
         count = minute.count

@@ -5,8 +5,10 @@ to every invocation. A variant is drawn by weight, its least busy instance takes
 connection, the sampled record is appended to its spool, and only then does the answer go out.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from random import Random
+from secrets import token_urlsafe
 from time import perf_counter
 from uuid import uuid4
 
@@ -15,6 +17,7 @@ from sageyard.resources.spec import Grade
 from sageyard.serving.connection import Answer, BrokenConnectionError
 from sageyard.serving.container import Container
 from sageyard.serving.deployment import PAYLOAD_LIMIT
+from sageyard.serving.explainer import JSON, TOKEN, Explainer, question
 from sageyard.serving.fleet import Fleet, Variant
 from sageyard.serving.instance import ContainerTimeoutError
 from sageyard.serving.refusal import (
@@ -35,6 +38,7 @@ TARGET_VARIANT = b"x-amzn-sagemaker-target-variant"
 TARGET_MODEL = b"x-amzn-sagemaker-target-model"
 TARGET_HOST = b"x-amzn-sagemaker-target-container-hostname"
 INFERENCE_COMPONENT = b"x-amzn-sagemaker-inference-component"
+ENABLE_EXPLANATIONS = b"x-amzn-sagemaker-enable-explanations"
 INFERENCE_ID = b"x-amzn-sagemaker-inference-id"
 CUSTOM_ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
 
@@ -51,15 +55,28 @@ REFUSED = {
 
 
 class ServedEndpoint:
-    """An endpoint as the router sees it. `fleet` is swapped in one step; None while nothing serves."""
+    """An endpoint as the router sees it. `fleet` is swapped in one step; None while nothing serves.
 
-    __slots__ = ("fleet", "log_arn", "name", "region")
+    While an update moves the traffic, `incoming` is the new fleet, and `shares` says by the name of the variant which
+    share of the requests it takes, 0 to 1.
+    """
+
+    __slots__ = ("fleet", "incoming", "log_arn", "name", "region", "shares")
 
     def __init__(self, name: str, region: str, log_arn: str) -> None:
         self.name = name
         self.region = region
         self.log_arn = log_arn
         self.fleet: Fleet | None = None
+        self.incoming: Fleet | None = None
+        self.shares: Mapping[str, float] = {}
+
+    def choose(self, fleet: Fleet, target: str | None, random: Random) -> Variant | None:
+        """The variant for one request: of `fleet`, or of the same name in the fleet that is taking over."""
+        variant = fleet.choose(target, random)
+        if self.incoming is None or variant is None or random.random() >= self.shares[variant.name]:
+            return variant
+        return self.incoming.choose(variant.name, random)
 
 
 Endpoints = dict[tuple[str, str], ServedEndpoint]
@@ -78,6 +95,7 @@ class Router:
         self._account_id = account_id
         self._clock = clock
         self._random = random
+        self._explanations: dict[bytes, tuple[Variant, ServedEndpoint]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, region: str) -> None:
         """Everything under `/endpoints/`: the operations of sagemaker-runtime."""
@@ -132,7 +150,7 @@ class Router:
         request_id: str,
         started: float,
     ) -> tuple[Variant, Answer]:
-        content_type = target = hostname = inference_id = custom_attributes = None
+        content_type = target = hostname = inference_id = custom_attributes = enable = token = None
         forwarded = b""
         for name, value in headers:
             if name == b"content-type":
@@ -149,6 +167,8 @@ class Router:
                     inference_id = value
                 elif name == CUSTOM_ATTRIBUTES:
                     custom_attributes = value
+                elif name == ENABLE_EXPLANATIONS:
+                    enable = value
                 elif name == TARGET_MODEL:
                     raise invalid(
                         f"Endpoint {endpoint_name} is not a multi-model endpoint and does not support target model "
@@ -160,11 +180,15 @@ class Router:
                         "InferenceComponentName."
                     )
                 forwarded += b"%s: %s\r\n" % (name, value)
+            elif name == TOKEN:
+                token = value
+        if token is not None:
+            return await self._synthetic(token, content_type, forwarded, body, hostname)
         endpoint = self._endpoints.get((region, endpoint_name))
         fleet = endpoint.fleet if endpoint is not None else None
         if endpoint is None or fleet is None:
             raise unknown_endpoint(endpoint_name, self._account_id)
-        variant = fleet.choose(target, self._random)
+        variant = endpoint.choose(fleet, target, self._random)
         if variant is None:
             raise invalid(
                 f"Variant {target} of endpoint {endpoint_name} not found: it has "
@@ -191,6 +215,58 @@ class Router:
                     request_id, content_type, body, answer_type, answer.body, inference_id, custom_attributes
                 )
         variant.metrics.add(self._clock.now(), answer.status, latency, perf_counter() - started - latency)
+        if not 200 <= answer.status < 300:
+            original = answer.body.decode(errors="replace")
+            raise model_error(answer.status, container.label, original, endpoint.log_arn, self._account_id)
+        if variant.explainer is not None:
+            answer = await self._explain(
+                variant.explainer, variant, endpoint, content_type, body, answer, enable, forwarded
+            )
+        return variant, answer
+
+    async def _explain(
+        self,
+        explainer: Explainer,
+        variant: Variant,
+        endpoint: ServedEndpoint,
+        content_type: bytes | None,
+        body: bytes,
+        answer: Answer,
+        enable: bytes | None,
+        headers: bytes,
+    ) -> Answer:
+        """The model's answer in the form that endpoints with an explainer have, with explanations."""
+        token = token_urlsafe().encode()
+        self._explanations[token] = (variant, endpoint)
+        try:
+            found = await explainer.explain(question(content_type, body, answer, enable, headers, token))
+        except UnicodeDecodeError:
+            raise invalid(
+                f"Endpoint {endpoint.name} explains requests and answers in text/csv and application/jsonlines: one of "
+                "them is no text."
+            ) from None
+        except TimeoutError as error:
+            original = TIMED_OUT.format(label="explainer")
+            raise model_error(0, "explainer", original, endpoint.log_arn, self._account_id) from error
+        finally:
+            del self._explanations[token]
+        if found.status == 200:
+            kept = [header for header in answer.headers if header[0] != b"content-type"]
+            return Answer(200, [*kept, *JSON], found.body)
+        refused = json.loads(found.body)
+        if found.status == 400:
+            raise invalid(refused["message"])
+        status, label = (refused["status"], "primary") if found.status == 424 else (found.status, "explainer")
+        raise model_error(status, label, refused["message"], endpoint.log_arn, self._account_id)
+
+    async def _synthetic(
+        self, token: bytes, content_type: bytes | None, headers: bytes, body: bytes, hostname: str | None
+    ) -> tuple[Variant, Answer]:
+        """The model's answer to an explainer, which is neither captured nor counted."""
+        if token not in self._explanations:
+            raise invalid("The explanation that this request belongs to has ended.")
+        variant, endpoint = self._explanations[token]
+        answer, container = await self._ask(variant, content_type, headers, body, hostname, endpoint)
         if not 200 <= answer.status < 300:
             original = answer.body.decode(errors="replace")
             raise model_error(answer.status, container.label, original, endpoint.log_arn, self._account_id)

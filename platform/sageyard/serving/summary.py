@@ -1,8 +1,11 @@
 """DescribeEndpoint's view of variants: ProductionVariantSummary and PendingDeploymentSummary."""
 
+from collections.abc import Mapping
+
 from sageyard.resources.spec import Document
 from sageyard.serving.deployment import Deployment
 from sageyard.serving.fleet import Variant
+from sageyard.serving.traffic import Capacity
 
 
 def variant_summary(variant: Variant) -> Document:
@@ -28,18 +31,31 @@ def variant_summary(variant: Variant) -> Document:
     return summary
 
 
-def pending_summary(deployment: Deployment, now: float) -> Document:
-    """The deployment that an update is bringing up."""
-    return {
-        "EndpointConfigName": deployment.config_name,
-        "StartTime": now,
-        "ProductionVariants": [
-            {
-                "VariantName": plan.name,
-                "DesiredWeight": plan.weight,
-                "DesiredInstanceCount": plan.count,
-                "VariantStatus": [{"Status": "Creating", "StartTime": now}],
-            }
-            for plan in deployment.variants
-        ],
-    }
+def pending_summary(
+    deployment: Deployment,
+    started: float,
+    status: str = "Creating",
+    message: str | None = None,
+    since: float | None = None,
+    capacity: Mapping[str, Capacity] | None = None,
+) -> Document:
+    """The deployment that an update is bringing up: the stage in which it is `since`, and which part of it takes
+    requests, by the name of the variant. Messages: samples of `automating-sagemaker-with-eventbridge`."""
+    summaries = []
+    for plan in deployment.variants:
+        summary: Document = {
+            "VariantName": plan.name,
+            "DesiredWeight": plan.weight,
+            "DesiredInstanceCount": plan.count,
+            "VariantStatus": [
+                {
+                    "Status": status,
+                    "StatusMessage": message or f"Launching {plan.count} instance(s).",
+                    "StartTime": started if since is None else since,
+                }
+            ],
+        }
+        if capacity is not None:
+            summary |= {"CurrentWeight": plan.weight, "CurrentInstanceCount": capacity[plan.name].instances}
+        summaries.append(summary)
+    return {"EndpointConfigName": deployment.config_name, "StartTime": started, "ProductionVariants": summaries}

@@ -4,6 +4,8 @@ Durability: `synchronous=NORMAL` in WAL mode survives the death of the process a
 Sageyard promises; a power cut may lose the last commits but never corrupts the file (sqlite.org/wal.html).
 """
 
+import errno
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -50,18 +52,24 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run the block in one transaction: committed when it ends, rolled back when it raises. Nested blocks join."""
+        """Run the block in one transaction: committed when it ends, rolled back when it raises. Nested blocks join.
+
+        OSError with ENOSPC where the disk is full, as for any other file; nothing of the block is kept then.
+        """
         with self.lock:
             if self.connection.in_transaction:
                 yield self.connection
                 return
-            self.connection.execute("BEGIN IMMEDIATE")
             try:
+                self.connection.execute("BEGIN IMMEDIATE")
                 yield self.connection
-            except BaseException:
-                self.connection.execute("ROLLBACK")
+                self.connection.execute("COMMIT")
+            except BaseException as error:
+                if self.connection.in_transaction:  # SQLite rolls back by itself where the disk is full
+                    self.connection.execute("ROLLBACK")
+                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path)) from error
                 raise
-            self.connection.execute("COMMIT")
 
     def rows(self, sql: str, parameters: tuple[object, ...] | dict[str, object] = ()) -> list[sqlite3.Row]:
         """All rows of a query."""

@@ -286,6 +286,11 @@ class Resources:
         rows = {one["id"]: one for one in self.database.rows(query, (ids,))}
         return [row for number, key in found if (row := _row(rows.get(number), key)) is not None]
 
+    def with_member(self, kind: str, path: str, value: str) -> list[Row]:
+        """All resources of a type, in every region, of which the member at a JSON path has this value."""
+        query = "SELECT * FROM resources WHERE kind = ? AND json_extract(document, ?) = ?"
+        return [row for one in self.database.rows(query, (kind, path, value)) if (row := _row(one)) is not None]
+
     def counts(self) -> dict[str, dict[str, int]]:
         """How many resources there are, by kind and status."""
         answer: dict[str, dict[str, int]] = {}

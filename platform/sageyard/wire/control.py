@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from sageyard.errors import AwsError
+from sageyard.errors import AwsError, StorageFullError, is_storage_full
 from sageyard.wire import json11
 from sageyard.wire.asgi import MAX_CONTROL_BODY, Receive, Scope, Send, header, read_body, respond, too_long
 from sageyard.wire.short_way import Reply, ServerState, ShortWay
@@ -28,9 +28,9 @@ class Api(Protocol):
 
 
 async def reply(api: Api, operation: str, region: str, wait: bytes | None, body: bytes) -> Reply:
-    """Carry out one operation; every refusal is a 4xx with AWS's code.
+    """Carry out one operation; every refusal is a 4xx with AWS's code, but for a full disk.
 
-    A defect of ours is one too, and logged: botocore would repeat a 5xx, up to ten times. A Describe with the header
+    A defect of ours is one too, and logged: botocore would repeat a 500, up to ten times. A Describe with the header
     `X-Sageyard-Wait: seconds` is answered when the resource has settled, or after that time.
     """
     try:
@@ -42,9 +42,8 @@ async def reply(api: Api, operation: str, region: str, wait: bytes | None, body:
         status, answered = json11.refusal(error)
     except Exception as error:
         logger.exception("%s failed", operation)
-        status, answered = json11.refusal(
-            AwsError(f"{operation} failed: {error!r}; see the log", code="InternalFailure")
-        )
+        defect = AwsError(f"{operation} failed: {error!r}; see the log", code="InternalFailure")
+        status, answered = json11.refusal(StorageFullError(error) if is_storage_full(error) else defect)
     return status, json11.headers(), answered
 
 

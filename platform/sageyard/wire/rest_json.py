@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote
 
-from sageyard.errors import AwsError
+from sageyard.errors import AwsError, StorageFullError, is_storage_full
 from sageyard.wire import json11
 from sageyard.wire.asgi import Receive, Scope, Send, read_body, respond
 from sageyard.wire.model import ServiceModel, Shape
@@ -132,6 +132,8 @@ async def reply(
         return _refusal(route, error)
     except Exception as error:
         logger.exception("%s failed", route.operation)
+        if is_storage_full(error):
+            return _refusal(route, StorageFullError(error))
         return _refusal(route, AwsError(f"{route.operation} failed: {error!r}; see the log", code="InternalFailure"))
     named = [
         (member["locationName"].lower().encode(), str(document.pop(name)).encode())

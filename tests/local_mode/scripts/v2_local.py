@@ -57,6 +57,22 @@ predictor = xgboost.deploy(1, "local", serializer=CSVSerializer(), deserializer=
 report["xgboost_accuracy"] = accuracy(predictor)
 predictor.delete_endpoint()
 
+# The strategy has to be said: what containers say of theirs, the SDK does not understand.
+(folder / "features.csv").write_text(csv(test, label=False))
+transformer = xgboost.transformer(
+    1,
+    "local",
+    strategy="MultiRecord",
+    assemble_with="Line",
+    accept="text/csv",
+    output_path=f"s3://{bucket}/local-v2/transformed",
+)
+features = session.upload_data(str(folder / "features.csv"), bucket, "local-v2/features")
+transformer.transform(features, content_type="text/csv", split_type="Line", wait=True, logs=True)
+transformed = s3.list_objects_v2(Bucket=bucket, Prefix="local-v2/transformed/")["Contents"]
+report["transformed"] = [each["Key"].rpartition("/")[2] for each in transformed]
+report["scores"] = len(s3.get_object(Bucket=bucket, Key=transformed[0]["Key"])["Body"].read().split())
+
 
 def processor(session):
     return SKLearnProcessor("1.2-1", role=role, instance_count=1, instance_type="local", sagemaker_session=session)

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sageyard.app import listen
+from sageyard.runners.base import StartError
+from sageyard.settings import Settings
 
 from tests.conftest import Server, eventually, free_port
 
@@ -88,6 +91,13 @@ def test_up_names_the_port_that_is_taken_and_the_way_out(tmp_path: Path) -> None
         finished = sageyard("up", "--state-dir", str(tmp_path), "--port", str(port))
     assert finished.returncode == 1
     assert f"port {port} is taken by another program: choose another one with --port" in finished.stderr
+
+
+def test_the_port_that_is_taken_where_containers_reach_the_server_is_named() -> None:
+    with socket.create_server(("127.0.0.2", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(StartError, match=rf"port {port} of 127\.0\.0\.1 and, for containers, of 127\.0\.0\.2"):
+            listen(Settings(port=port), ["127.0.0.2"])
 
 
 @pytest.mark.parametrize("command", [["status"], ["logs", "churn"], ["reset", "--yes"], ["clock", "advance", "60"]])

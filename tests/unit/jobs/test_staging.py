@@ -80,8 +80,26 @@ def test_large_objects_are_linked_and_small_ones_are_copied(objects: MemoryObjec
 
 def test_gzip_channels_are_unpacked(objects: MemoryObjects, tmp_path: Path) -> None:
     objects.put("bucket", "a.csv.gz", gzip.compress(b"1,2"))
-    place(objects, resolve(objects, Source("s3://bucket/"), REGION, ROLE), tmp_path / "channel", compressed=True)
+    place(objects, resolve(objects, Source("s3://bucket/"), REGION, ROLE), tmp_path / "channel", lambda size: size + 99)
     assert (tmp_path / "channel" / "a.csv").read_bytes() == b"1,2"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"no gzip", "is no whole gzip file"),
+        (gzip.compress(b"1,2" * 99)[:-9], "is no whole gzip file"),
+        (gzip.compress(b"1,2" * 99)[:20] + b"\xff" * 20, "is no whole gzip file"),
+        (gzip.compress(bytes(100_001)), "unpacks to more than 100000 bytes.*--unpack-limit"),
+    ],
+    ids=["other", "cut", "broken", "bomb"],
+)
+def test_a_gzip_channel_that_cannot_be_unpacked_fails_the_job(
+    objects: MemoryObjects, tmp_path: Path, content: bytes, said: str
+) -> None:
+    objects.put("bucket", "a.gz", content)
+    with pytest.raises(JobFailedError, match=f"ClientError: Data download failed: s3://bucket/a.gz {said}"):
+        place(objects, resolve(objects, Source("s3://bucket/"), REGION, ROLE), tmp_path / "x", lambda size: 100_000)
 
 
 @pytest.mark.parametrize("keys", [["a", "a/b"], ["x/../../out"]])

@@ -16,6 +16,7 @@ from sageyard.jobs.processing import ProcessingJobHooks
 from sageyard.jobs.slots import Slots
 from sageyard.jobs.training import TrainingJobHooks
 from sageyard.resources.spec import Context
+from sageyard.runners.choice import Runners
 from sageyard.runners.images import Images
 from sageyard.runners.process import ProcessRunner
 from sageyard.settings import Settings
@@ -119,6 +120,10 @@ class MemoryResource:
         return dict(self.notes)
 
     @property
+    def tags(self) -> dict[str, str]:
+        return {}
+
+    @property
     def exists(self) -> bool:
         return True
 
@@ -139,12 +144,12 @@ class World:
 
     def __init__(self, folder: Path, parallel_jobs: int = 2) -> None:
         self.folder = folder
-        self.settings = Settings(state_dir=folder / "state", stop_grace=5.0, parallel_jobs=parallel_jobs)
+        self.settings = Settings(port=1, state_dir=folder / "state", stop_grace=5.0, parallel_jobs=parallel_jobs)
         (folder / "objects").mkdir()
         self.objects = MemoryObjects(folder / "objects")
         self.logs, self.metrics = MemoryLogs(), MemoryMetrics()
         self.clock = ShiftedClock()
-        cloud = Cloud(self.objects, self.logs, self.metrics, MemoryEvents(), "http://127.0.0.1:1", None, None)
+        cloud = Cloud(self.objects, self.logs, self.metrics, MemoryEvents(), "http://127.0.0.1:1", None, None, None)
         image = folder / "containers" / "exam"
         image.mkdir(parents=True)
         (image / "image.toml").write_text(
@@ -152,12 +157,10 @@ class World:
         )
         (image / "main.py").write_text(RUN_HYPERPARAMETER)
         runner = ProcessRunner(self.settings, Images(folder / "containers"))
-        services = (cloud, runner, self.settings, self.clock, Slots(parallel_jobs))
-        self.training = TrainingJobHooks(*services, self._environment)
-        self.processing = ProcessingJobHooks(*services, self._environment)
-
-    def _environment(self, region: str) -> dict[str, str]:
-        return {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_REGION": region}
+        runners = Runners("process", {"process": lambda: runner})
+        services = (cloud, runners, self.settings, self.clock, Slots(parallel_jobs))
+        self.training = TrainingJobHooks(*services)
+        self.processing = ProcessingJobHooks(*services)
 
     def training_request(self, script: str, name: str = "job", **members: Any) -> dict[str, Any]:
         """A CreateTrainingJob that runs a Python script."""

@@ -58,6 +58,16 @@ class Bucket:
         found = sorted(key for key in self.keys if key.startswith(prefix))
         return [ObjectInfo(key, len(self.keys[key]), "etag", 0.0) for key in found]
 
+    def read(self, bucket: str, key: str) -> bytes:
+        if key not in self.keys:
+            raise ObjectNotFoundError(f"s3://{bucket}/{key}")
+        return self.keys[key]
+
+    def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
+        if bucket != "bucket":
+            raise ObjectNotFoundError(f"s3://{bucket}")
+        self.keys[key] = body
+
 
 class Jobs(Hooks):
     """Processing jobs that end as `ends` says, at once or when released."""
@@ -107,7 +117,7 @@ class Server:
         self.clock = ShiftedClock(now - time.time())
         self.bucket, self.jobs, self.endpoints = Bucket(), Jobs(), Endpoints()
         unused = cast("Any", None)
-        cloud = Cloud(cast("Any", self.bucket), unused, unused, unused, "", unused, unused)
+        cloud = Cloud(cast("Any", self.bucket), unused, unused, unused, "", unused, unused, unused)
         self.store = Resources(path / "sageyard.db")
         self.engine = Engine(self.store, self.clock, derive(service), "123456789012")
         self.flushed: list[tuple[str, str]] = []

@@ -147,7 +147,8 @@ def test_without_captures_the_reason_names_prefix_and_hours(drive: Drive) -> Non
         assert execution["MonitoringExecutionStatus"] == "Failed"
         assert execution["FailureReason"] == (
             "Job inputs had no data: no captures under s3://bucket/captures/churn/AllTraffic/ in the hours "
-            "2026/11/21/08 (UTC), the window 2026-11-21T08:00:00Z to 2026-11-21T09:00:00Z."
+            "2026/11/21/08 (UTC), the window 2026-11-21T08:00:00Z to 2026-11-21T09:00:00Z. Send traffic to endpoint "
+            "churn in the hours that the schedule looks at, or move the window with StartTimeOffset and EndTimeOffset."
         )
         assert "ProcessingJobArn" not in execution
         assert server.jobs.requests == []
@@ -165,7 +166,62 @@ def test_an_endpoint_that_captures_nothing_or_is_gone_fails_the_execution_with_t
         server.move_to("2026-11-21 10:00")
         second = (await server.ended(2))[1]
         assert "endpoint churn captures none" in first["FailureReason"]
+        assert "Update it to an endpoint configuration with a DataCaptureConfig" in first["FailureReason"]
         assert "Could not find endpoint" in second["FailureReason"]
+
+    drive(scenario)
+
+
+def test_an_endpoint_that_has_stopped_capturing_is_told_from_one_without_traffic(drive: Drive) -> None:
+    async def scenario(server: Server) -> None:
+        assert server.endpoints.capture is not None
+        server.endpoints.capture |= {"CaptureStatus": "Stopped"}
+        await server.schedule()
+        server.move_to("2026-11-21 09:00")
+        [execution] = await server.ended()
+        assert "Endpoint churn has stopped capturing" in execution["FailureReason"]
+        assert "DataCaptureConfig has EnableCapture true" in execution["FailureReason"]
+
+    drive(scenario)
+
+
+def test_an_inline_definition_runs_a_container_of_ones_own(drive: Drive) -> None:
+    async def scenario(server: Server) -> None:
+        given = definition()
+        wanted = schedule()
+        wanted["MonitoringScheduleConfig"] = {
+            "ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"},
+            "MonitoringJobDefinition": {
+                "MonitoringInputs": [given["DataQualityJobInput"]],
+                "MonitoringOutputConfig": given["DataQualityJobOutputConfig"],
+                "MonitoringResources": given["JobResources"],
+                "MonitoringAppSpecification": {
+                    "ImageUri": "123456789012.dkr.ecr.us-east-1.amazonaws.com/mine:1",
+                    "ContainerEntrypoint": ["python3", "watch.py"],
+                    "ContainerArguments": ["--deep"],
+                    "RecordPreprocessorSourceUri": "s3://bucket/code/before.py",
+                },
+                "Environment": {"color": "blue", "publish_cloudwatch_metrics": "Enabled"},
+                "RoleArn": given["RoleArn"],
+            },
+        }
+        await server.call("CreateMonitoringSchedule", **wanted)
+        server.capture("2026/11/21/08")
+        await until(lambda: server.status("hourly"))
+        server.move_to("2026-11-21 09:00")
+        [execution] = await server.ended()
+        assert (execution["MonitoringExecutionStatus"], execution["MonitoringType"]) == ("Completed", "DataQuality")
+        assert "MonitoringJobDefinitionName" not in execution
+        [job] = server.jobs.requests
+        assert job["AppSpecification"] == {
+            "ImageUri": "123456789012.dkr.ecr.us-east-1.amazonaws.com/mine:1",
+            "ContainerEntrypoint": ["python3", "watch.py"],
+            "ContainerArguments": ["--deep"],
+        }
+        environment = job["Environment"]
+        assert (environment["color"], environment["sagemaker_endpoint_name"]) == ("blue", "churn")
+        assert environment["record_preprocessor_script"] == "/opt/ml/processing/code/preprocessing/before.py"
+        assert "baseline_constraints" not in environment
 
     drive(scenario)
 

@@ -139,7 +139,6 @@ def test_deleting_a_schedule_deletes_its_executions_and_stops_their_jobs(drive: 
         ({"MonitoringType": None}, "MonitoringType is missing: set it"),
         ({"MonitoringType": "ModelBias"}, "ModelBias job definition 'quality' does not exist"),
         ({"MonitoringJobDefinitionName": "late"}, "'PT1H' looks ahead of the scheduled time"),
-        ({"MonitoringJobDefinitionName": "batch"}, "BatchTransformInput is not analysed yet"),
     ],
 )  # fmt: skip
 def test_a_wrong_schedule_is_refused_naming_value_rule_and_way_out(
@@ -147,8 +146,6 @@ def test_a_wrong_schedule_is_refused_naming_value_rule_and_way_out(
 ) -> None:
     async def scenario(server: Server) -> None:
         await server.call("CreateDataQualityJobDefinition", **definition("late", StartTimeOffset="PT1H"))
-        batch = {"DataCapturedDestinationS3Uri": "s3://b/in", "DatasetFormat": {"Csv": {}}, "LocalPath": "/opt/ml/in"}
-        await server.definition("batch", DataQualityJobInput={"BatchTransformInput": batch})
         request = schedule()
         request["MonitoringScheduleConfig"] |= change
         refused = await refusal(server, "CreateMonitoringSchedule", **request)
@@ -225,5 +222,14 @@ def test_a_definition_of_a_batch_transform_is_listed_too(drive: Drive) -> None:
             server, "CreateDataQualityJobDefinition", **(definition("both") | {"DataQualityJobInput": both})
         )
         assert "either EndpointInput or BatchTransformInput" in refused.message
+        for change, says in (
+            ({"DatasetFormat": {}}, "DatasetFormat has no member: it must have one of Csv, Json and Parquet"),
+            ({"DatasetFormat": {"Csv": {}, "Parquet": {}}}, "DatasetFormat has Csv and Parquet"),
+            ({"DataCapturedDestinationS3Uri": "https://b/in"}, "'https://b/in' is not an S3 URI"),
+        ):
+            wrong = definition("wrong") | {"DataQualityJobInput": {"BatchTransformInput": batch | change}}
+            refused = await refusal(server, "CreateDataQualityJobDefinition", **wrong)
+            assert refused.code == "ValidationException"
+            assert says in refused.message
 
     drive(scenario)

@@ -104,7 +104,7 @@ class Server:
         self.clock = ShiftedClock(0)
         self.bucket, self.queues, self.jobs = Bucket(), Queues(), jobs or Jobs()
         unused = cast("Any", None)
-        cloud = Cloud(cast("Any", self.bucket), unused, unused, unused, "", cast("Any", self.queues), unused)
+        cloud = Cloud(cast("Any", self.bucket), unused, unused, unused, "", cast("Any", self.queues), unused, unused)
         self.store = Resources(path / "sageyard.db")
         self.engine = Engine(self.store, self.clock, derive(service), "123456789012")
         hooks = PipelineExecutionHooks(self.engine, cloud, self.clock, lambda: self.operations)

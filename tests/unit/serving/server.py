@@ -20,15 +20,17 @@ from sageyard.resources.engine import Engine
 from sageyard.resources.family import install
 from sageyard.resources.operations import Operations
 from sageyard.resources.spec import Hooks
+from sageyard.runners.choice import Runners
 from sageyard.runners.images import Images
 from sageyard.runners.process import ProcessRunner
-from sageyard.sagemaker import endpoint, transform_job
+from sageyard.sagemaker import endpoint, tags, transform_job
 from sageyard.serving.endpoint import EndpointHooks
 from sageyard.serving.front import InvocationProtocol
 from sageyard.serving.transform.job import TransformJobHooks
 from sageyard.settings import Settings
 from sageyard.store.resources import Resources
 from sageyard.wire import control, model
+from sageyard.wire.asgi import respond
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
@@ -98,6 +100,19 @@ class FileMetrics:
             file.writelines(json.dumps({"Namespace": namespace, **datum}) + "\n" for datum in data)
 
 
+class FileAlarms:
+    """CloudWatch alarms as files: `<folder>/<name>` holds the state."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def missing(self, region: str, names: Sequence[str]) -> list[str]:
+        return [name for name in names if not (self.folder / name).exists()]
+
+    def ringing(self, region: str, names: Sequence[str], since: float | None, until: float) -> list[str]:
+        return [name for name in names if (self.folder / name).read_text() == "ALARM"]
+
+
 class NoEvents:
     """Nobody listens."""
 
@@ -109,8 +124,9 @@ class App:
     """The part of Sageyard that serves endpoints."""
 
     def __init__(self, state: Path, images: Path, timeout: float = 60.0) -> None:
+        self.state = state
         settings = Settings(state_dir=state)
-        clock = ShiftedClock()
+        self.clock = clock = ShiftedClock(_offset(state))
         cloud = Cloud(
             FolderObjects(state / "s3"),
             FolderLogs(state / "logs"),
@@ -119,22 +135,22 @@ class App:
             "",
             None,
             None,
+            FileAlarms(state / "alarms"),
         )
         service = model.load("sagemaker")
         self.engine = Engine(Resources(state / "sageyard.db"), clock, derive(service), settings.account_id)
         self.hooks = EndpointHooks(
             cloud,
-            ProcessRunner(settings, Images(images)),
+            Runners("process", {"process": lambda: ProcessRunner(settings, Images(images))}),
             settings,
             clock,
-            lambda region: {"AWS_REGION": region},
             lambda: self.operations,
             Random(7),
             invocation_timeout=timeout,
         )
         family = endpoint.family(Hooks(), self.hooks, self.hooks.update_weights_and_capacities)
         jobs = TransformJobHooks(self.hooks.yard, lambda: self.operations, settings.work_dir)
-        installed = install(self.engine, [family, transform_job.family(jobs)])
+        installed = install(self.engine, [family, transform_job.family(jobs), tags.family(self.engine)])
         self.operations = Operations(service, self.engine, installed.functions, installed.refused)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -142,7 +158,7 @@ class App:
             await receive()
             await self.hooks.start()
             self.engine.recover()
-            for row in self.engine.store.in_statuses("Endpoint", ["InService"]):
+            for row in self.engine.store.in_statuses("Endpoint", ["InService", "UpdateRollbackFailed"]):
                 resource = self.engine.resource("Endpoint", row.region, row.name)
                 assert resource is not None
                 await self.hooks.resume(resource)
@@ -151,11 +167,21 @@ class App:
             await self.engine.close()
             await self.hooks.close()
             await send({"type": "lifespan.shutdown.complete"})
+        elif scope["path"].startswith("/clock/"):
+            self.clock.advance(float(scope["path"].rpartition("/")[2]))
+            (self.state / "clock").write_text(str(self.clock.offset))
+            await respond(send, 200, [], b"")
         elif scope["path"].startswith("/endpoints/"):
             await self.hooks.router(scope, receive, send, "us-east-1")
         else:
             target = dict(scope["headers"])[b"x-amz-target"].decode().partition(".")[2]
             await control.answer(self.operations, target, "us-east-1", scope, receive, send)
+
+
+def _offset(state: Path) -> float:
+    """How far the clock was moved, before a restart."""
+    noted = state / "clock"
+    return float(noted.read_text()) if noted.exists() else 0.0
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import re
+import uuid
 from typing import Any
 
 import pytest
@@ -195,3 +197,86 @@ def test_what_cannot_work_is_refused(world: World, transform: Transform, parrot:
             transform.start(parrot, **members)
     with pytest.raises(ClientError, match="Could not find model"):
         transform.start("nobody")
+
+
+def manifests(transform: Transform) -> dict[str, Any]:
+    """Captured manifests by what stands before and after the hour."""
+    root = transform.world.bucket / transform.name / "captured"
+    found = {}
+    for path in root.rglob("*.manifest"):
+        side, *hour, name = path.relative_to(root).parts
+        assert re.fullmatch(r"\d{4}/\d\d/\d\d/\d\d", "/".join(hour))
+        found[f"{side}/{name}"] = json.loads(path.read_text())
+    return found
+
+
+def capture(transform: Transform, **members: Any) -> dict[str, Any]:
+    return {"DestinationS3Uri": f"s3://bucket/{transform.name}/captured/", **members}
+
+
+def test_a_capture_lists_the_inputs_and_outputs_by_the_hour_in_which_the_job_started(
+    transform: Transform, upper: str
+) -> None:
+    transform.put("a.csv", "one\n")
+    transform.put("deep/b.csv", "two\n")
+    outputs = transform.run(upper, DataCaptureConfig=capture(transform))
+    assert outputs == {"a.csv.out": b"ONE\n", "deep/b.csv.out": b"TWO\n"}
+    place = f"s3://bucket/{transform.name}"
+    assert manifests(transform) == {
+        f"input/{transform.name}.manifest": [{"prefix": f"{place}/in/"}, "a.csv", "deep/b.csv"],
+        f"output/{transform.name}.manifest": [{"prefix": f"{place}/out/"}, "a.csv.out", "deep/b.csv.out"],
+    }
+    described = transform.world.sagemaker.describe_transform_job(TransformJobName=transform.name)
+    assert described["DataCaptureConfig"] == capture(transform)
+
+
+@pytest.mark.parametrize("assemble", ["Line", "None"])
+def test_every_csv_output_gets_an_id_of_its_own_and_the_jobs_start(
+    transform: Transform, upper: str, assemble: str
+) -> None:
+    transform.put("a.csv", "x,1\ny,2\nz,3")
+    outputs = transform.run(
+        upper, None, {"AssembleWith": assemble}, DataCaptureConfig=capture(transform, GenerateInferenceId=True)
+    )
+    rows = [line.split(",") for line in outputs["a.csv.out"].decode().splitlines()]
+    assert [row[:2] for row in rows] == [["X", "1"], ["Y", "2"], ["Z", "3"]]
+    assert len({str(uuid.UUID(row[2])) for row in rows}) == 3
+    described = transform.world.sagemaker.describe_transform_job(TransformJobName=transform.name)
+    assert {row[3] for row in rows} == {described["TransformStartTime"].strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def test_json_outputs_get_their_ids_as_members_after_the_join(transform: Transform, parrot: str) -> None:
+    transform.put("a.jsonl", '{"id": 1, "features": [1, 2]}\n{"id": 2, "features": [3]}\n')
+    processing = {"InputFilter": "$.features", "JoinSource": "Input", "OutputFilter": "$['id','SageMakerOutput']"}
+    outputs = transform.run(
+        parrot, {"ContentType": "application/jsonlines"}, DataProcessing=processing,
+        DataCaptureConfig=capture(transform, GenerateInferenceId=True),
+    )  # fmt: skip
+    rows = [json.loads(line) for line in outputs["a.jsonl.out"].splitlines()]
+    assert [list(row) for row in rows] == [
+        ["id", "SageMakerOutput", "SageMakerInferenceId", "SageMakerInferenceTime"]
+    ] * 2
+    assert len({row["SageMakerInferenceId"] for row in rows}) == 2
+
+
+def test_what_cannot_be_captured_is_said_and_a_job_that_fails_captures_nothing(
+    world: World, transform: Transform, parrot: str
+) -> None:
+    with pytest.raises(ClientError, match=r"GenerateInferenceId needs outputs in text/csv.*not Accept 'image/png'"):
+        transform.start(
+            parrot, None, {"Accept": "image/png"}, DataCaptureConfig=capture(transform, GenerateInferenceId=True)
+        )
+    transform.put("a.csv", "status 400")
+    transform.start(parrot, DataCaptureConfig=capture(transform))
+    transform.ended("Failed")
+    assert manifests(transform) == {}
+    plain = Transform(world, f"{transform.name}-plain")
+    plain.put("a.json", "[1, 2]")
+    plain.start(parrot, {"ContentType": "application/json"}, DataCaptureConfig=capture(plain, GenerateInferenceId=True))
+    assert (
+        "is no JSON object, and GenerateInferenceId adds SageMakerInferenceId" in plain.ended("Failed")["FailureReason"]
+    )
+    nowhere = Transform(world, f"{transform.name}-nowhere")
+    nowhere.put("a.csv", "x")
+    nowhere.start(parrot, DataCaptureConfig={"DestinationS3Uri": "s3://no-such-bucket/captured"})
+    assert "names bucket no-such-bucket, which does not exist: create it" in nowhere.ended("Failed")["FailureReason"]

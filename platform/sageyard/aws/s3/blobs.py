@@ -51,6 +51,9 @@ class Blobs:
         blob, descriptor = self.create()
         try:
             write_all(descriptor, data)
+        except BaseException:
+            self.remove([blob])
+            raise
         finally:
             os.close(descriptor)
         return blob
@@ -63,7 +66,11 @@ class Blobs:
             path.chmod(0o444)
         except OSError:
             path.unlink(missing_ok=True)
-            shutil.copyfile(source, path)
+            try:
+                shutil.copyfile(source, path)
+            except BaseException:
+                self.remove([blob])
+                raise
             path.chmod(0o444)
         return blob
 

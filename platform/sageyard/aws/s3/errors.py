@@ -9,6 +9,7 @@ STATUS = {
     "BucketAlreadyOwnedByYou": 409,
     "BucketNotEmpty": 409,
     "IncompleteBody": 400,
+    "InsufficientStorage": 507,  # not AWS's, whose disks are never full; botocore repeats a 500, and not this
     "InvalidBucketState": 409,
     "InvalidRange": 416,
     "MethodNotAllowed": 405,

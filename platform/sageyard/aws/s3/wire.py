@@ -17,6 +17,7 @@ from sageyard.aws.s3.errors import S3Error
 from sageyard.aws.s3.request import Answer, BlobSlice, Payload, S3Request
 from sageyard.aws.s3.routing import STREAMED, Operation, operation_of
 from sageyard.aws.s3.storage import Storage
+from sageyard.errors import StorageFullError, is_storage_full
 
 CHUNK = 1024 * 1024
 DOCUMENT_LIMIT = 4 * 1024 * 1024
@@ -55,6 +56,11 @@ class S3Wire:
                 log.exception("%s %s/%s", request.method, request.bucket, request.key)
                 message = f"The request has a value that cannot be read: {error}"
                 raise S3Error("InvalidArgument", message) from error
+            except OSError as error:
+                if not is_storage_full(error):
+                    raise
+                log.error("%s %s/%s: %s", request.method, request.bucket, request.key, error)
+                raise S3Error("InsufficientStorage", StorageFullError(error).message) from error
         except S3Error as error:
             headers = {"content-type": "application/xml", **error.headers}
             answer = Answer(error.http_status, headers, b"" if request.method == "HEAD" else error.document())

@@ -128,7 +128,8 @@ class Tuning(JobStep):
 
 
 class AutoML(JobStep):
-    """CreateAutoMLJob, as both SDKs write it, or CreateAutoMLJobV2 where the arguments are of the second version."""
+    """CreateAutoMLJob, as both SDKs write it, or CreateAutoMLJobV2 where the arguments are of the second version. Its
+    properties have BestCandidateProperties as well, which SDK v2's AutoMLStep offers."""
 
     type = "AutoML"
     kind = "AutoMLJob"
@@ -136,3 +137,14 @@ class AutoML(JobStep):
 
     def version(self, run: StepRun) -> str:
         return "V2" if "AutoMLProblemTypeConfig" in run.arguments else ""
+
+    async def finish(self, run: StepRun) -> Document:
+        ended = await super().finish(run)
+        places = ended.get("BestCandidate", {}).get("CandidateProperties", {}).get("CandidateArtifactLocations")
+        if places is None:
+            return ended
+        files = {
+            "ModelInsightsJsonReportPath": f"{places['ModelInsights']}/statistics.json",
+            "ExplainabilityJsonReportPath": f"{places['Explainability']}/analysis.json",
+        }
+        return ended | {"BestCandidateProperties": files}

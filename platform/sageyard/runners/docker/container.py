@@ -2,16 +2,19 @@
 
 import asyncio
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from docker.errors import APIError, NotFound
 
 from sageyard.runners.base import OutputSink, RunExit
 from sageyard.runners.docker.engine import FAILURES, reason
+from sageyard.runners.docker.namespace import NetworkNamespace
 from sageyard.runners.output import Lines
 
 logger = logging.getLogger(__name__)
@@ -20,17 +23,26 @@ LOST = RunExit(137)
 """What is reported of a container that went away with its engine."""
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A container that the engine has started."""
+
+    id: str
+    address: str
+    pid: int | None
+    network: str
+    namespace: NetworkNamespace | None = None
+
+
 class ContainerHandle:
     """Implements `base.RunHandle`. Made in the event loop; a thread of its own reads the output until the end."""
 
-    def __init__(
-        self, api: Any, executor: Executor, identity: str, address: str, pid: int | None, sink: OutputSink
-    ) -> None:
-        self.pid = pid
-        self.id = identity
+    def __init__(self, api: Any, executor: Executor, container: Started, sink: OutputSink) -> None:
+        self.pid = container.pid
+        self.id = container.id
         self._api = api
         self._executor = executor
-        self._address = address
+        self._container = container
         self._sink = sink
         self._loop = asyncio.get_running_loop()
         self._end: asyncio.Future[RunExit] = self._loop.create_future()
@@ -42,8 +54,13 @@ class ContainerHandle:
         threading.Thread(target=self._follow, args=arguments, name=f"container {self.id[:12]}", daemon=True).start()
 
     def address(self, port: int) -> tuple[str, int]:
-        """The container's own address in the server's network."""
-        return self._address, port
+        """The container's own address in the server's network, or in its own where that is all it has."""
+        return self._container.address, port
+
+    def socket(self) -> socket.socket | None:
+        """One of the container's own network, where it has no other."""
+        namespace = self._container.namespace
+        return namespace.socket() if namespace is not None else None
 
     async def wait(self) -> RunExit:
         """Wait for the end of the container and of its output."""

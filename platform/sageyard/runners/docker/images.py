@@ -7,9 +7,10 @@ from typing import Any
 from docker.errors import APIError, ImageNotFound, NotFound
 
 from sageyard.runners.base import ImageNotFoundError
-from sageyard.runners.images import Images, built_name, repository
+from sageyard.runners.images import Images, built_name, repository, without_registry
 
 SHELL = "/bin/sh"
+ENV = "/usr/bin/env"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class EngineImages:
         self._images = images
         self._labels = labels
         self._lock = threading.Lock()
-        self._shells: dict[str, bool] = {}
+        self._programs: dict[tuple[str, str], bool] = {}
 
     def find(self, image_uri: str) -> EngineImage:
         """The image behind a URI, or ImageNotFoundError."""
@@ -61,29 +62,27 @@ class EngineImages:
             )
         raise ImageNotFoundError(self._advice(image_uri))
 
-    def has_shell(self, image: EngineImage) -> bool:
-        """Whether there is a /bin/sh in it; looked up once, in a container that is never started."""
+    def has(self, image: EngineImage, program: str) -> bool:
+        """Whether there is this file in it; looked up once, in a container that is never started."""
         with self._lock:
-            if image.id not in self._shells:
-                probe = self._api.create_container(image.id, command=[SHELL], labels=self._labels)["Id"]
+            key = (image.id, program)
+            if key not in self._programs:
+                probe = self._api.create_container(image.id, command=[program], labels=self._labels)["Id"]
                 try:
-                    parts, _ = self._api.get_archive(probe, SHELL)
+                    parts, _ = self._api.get_archive(probe, program)
                     parts.close()
-                    self._shells[image.id] = True
+                    self._programs[key] = True
                 except NotFound:
-                    self._shells[image.id] = False
+                    self._programs[key] = False
                 finally:
                     self._api.remove_container(probe, force=True)
-            return self._shells[image.id]
+            return self._programs[key]
 
     def _references(self, image_uri: str) -> list[str]:
         """Names to try: the URI itself; without its registry, as AWS's registries are not here; the image built from
         the folder of that repository, of that tag, else the newest."""
         uri = self._images.mapped(image_uri)
-        names = [uri]
-        registry, slash, rest = uri.partition("/")
-        if slash and ("." in registry or ":" in registry or registry == "localhost"):
-            names.append(rest)
+        names = list(dict.fromkeys((uri, without_registry(uri))))
         if (known := self._images.known().get(repository(uri))) is not None:
             tag = uri.partition("@")[0].rpartition("/")[2].partition(":")[2]
             names += [f"{built_name(known.name)}:{tag}"] if tag else []

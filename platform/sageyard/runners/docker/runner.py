@@ -9,23 +9,25 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from shutil import copytree, ignore_patterns
-from typing import Any
+from typing import Any, TypeVar
 
 from docker.types import DeviceRequest, Mount
 
 from sageyard import environment
 from sageyard.runners.base import SHARED_CORES, OutputSink, RunRequest, StartError
 from sageyard.runners.docker import lease, watchdog
-from sageyard.runners.docker.container import ContainerHandle, discard
+from sageyard.runners.docker.container import ContainerHandle, Started, discard
 from sageyard.runners.docker.engine import FAILURES, connect, explained, reason
-from sageyard.runners.docker.images import SHELL, EngineImage, EngineImages
+from sageyard.runners.docker.images import ENV, SHELL, EngineImage, EngineImages
+from sageyard.runners.docker.namespace import NetworkNamespace
 from sageyard.runners.docker.networks import NONE, Networks
 from sageyard.runners.docker.ownership import open_up, take_back
+from sageyard.runners.docker.standby import WAIT, DockerStandby, make_gate, take_gate
 from sageyard.runners.images import Images, command_line
 from sageyard.settings import Settings
 
@@ -39,8 +41,10 @@ CONFIG = "/opt/sageyard/config"
 PLUGINS = "BOTOCORE_EXPERIMENTAL__PLUGINS"
 MERGED = ("-c", 'exec "$@" 2>&1', "sh")
 INFERENCE_PORT = 8080
+LOOPBACK = "127.0.0.1"
 CALLS = 8
 """Calls of the engine at the same time."""
+T = TypeVar("T")
 
 
 class DockerRunner:
@@ -53,7 +57,7 @@ class DockerRunner:
         self._folders = images or Images(mapping=settings.image_map)
         self._lease = lease.own_lease()
         self._labels = lease.labels(settings.state_dir, self._lease)
-        self._executor = ThreadPoolExecutor(CALLS, thread_name_prefix="docker")
+        self.executor = ThreadPoolExecutor(CALLS, thread_name_prefix="docker")
         self._opening = threading.Lock()
         self._api: Any = None
         self._watchdog: watchdog.Watchdog | None = None
@@ -93,7 +97,7 @@ class DockerRunner:
             lease.remove(self._api, lease.SERVER, self._lease)
         except FAILURES as error:
             logger.warning("containers may be left in the Docker Engine: %s", reason(error))
-        self._executor.shutdown()
+        self.executor.shutdown()
         if self._watchdog is not None:
             watchdog.end(self._watchdog)
         self._api = None
@@ -122,55 +126,126 @@ class DockerRunner:
 
     async def start(self, request: RunRequest, output: OutputSink) -> ContainerHandle:
         """Start a container; 0.3 s. ImageNotFoundError, StartError."""
-        loop = asyncio.get_running_loop()
-        starting = loop.run_in_executor(self._executor, self._start, request)
+        container, stream = await self._unless_cancelled(
+            partial(self._start, request), lambda started: self.remove(started[0])
+        )
+        return self.handle(request, container, output, stream)
+
+    async def prepare(self, request: RunRequest) -> DockerStandby | None:
+        """Start a container that waits for its program; None where its image has no shell to wait in."""
+        return await self._unless_cancelled(
+            partial(self._prepare, request), lambda standby: standby.remove() if standby else None
+        )
+
+    async def _unless_cancelled(self, work: Callable[[], T], undo: Callable[[T], None]) -> T:
+        """The result of blocking work; nobody may wait any more for a container that has just come up."""
+
+        def undone(working: "asyncio.Future[T]") -> None:
+            if not working.cancelled() and working.exception() is None:
+                threading.Thread(target=undo, args=(working.result(),)).start()
+
+        working = asyncio.get_running_loop().run_in_executor(self.executor, work)
         try:
-            identity, address, pid, stream, network = await asyncio.shield(starting)
+            return await asyncio.shield(working)
         except asyncio.CancelledError:
-            starting.add_done_callback(self._discard_started)
+            working.add_done_callback(undone)
             raise
-        handle = ContainerHandle(self._api, self._executor, identity, address, pid, output)
+
+    def handle(
+        self, request: RunRequest, container: Started, output: OutputSink, stream: Iterator[bytes]
+    ) -> ContainerHandle:
+        """The handle on a container that runs, its output on the way to the sink."""
+        handle = ContainerHandle(self._api, self.executor, container, output)
         handle.follow(
             stream,
             partial(take_back, request.root, partial(self._chown, request.root, request.image_uri)),
-            partial(self._remove, identity, network),
+            partial(self.remove, container),
         )
         return handle
 
-    def _start(self, request: RunRequest) -> tuple[str, str, int | None, Iterator[bytes], str]:
+    def _start(self, request: RunRequest) -> tuple[Started, Iterator[bytes]]:
         self.open()
         with explained(f"{request.name} could not be started"):
-            image = self._images.find(request.image_uri)
-            command = command_line(image.entrypoint, image.command, request.entrypoint, request.arguments)
-            if not command:
-                raise StartError(f"{request.name}: neither the request nor image {image.reference!r} says what to run")
-            merged = self._images.has_shell(image)
-            mounts = self._mounts(request, image)
-            network = self._networks.join(request)
-            identity = None
+            image = self.image(request.image_uri)
+            command, variables = self.program(request, image)
+            merged = self._images.has(image, SHELL)
+            return self._create(
+                request,
+                image,
+                [SHELL, *MERGED, *command] if merged else command,
+                variables,
+                self._mounts(request, image),
+            )
+
+    def _prepare(self, request: RunRequest) -> DockerStandby | None:
+        self.open()
+        with explained(f"{request.name} could not be prepared"):
+            image = self.image(request.image_uri)
+            if not (self._images.has(image, SHELL) and self._images.has(image, ENV)):
+                return None
+            request.root.mkdir(parents=True, exist_ok=True)
+            mounts = [*self._mounts(request, image), make_gate(request.root)]
+            container, _ = self._create(request, image, [SHELL, "-c", WAIT], {}, mounts, attached=False)
             try:
-                identity = self._api.create_container(
-                    image.id,
-                    entrypoint=[SHELL, *MERGED] if merged else command[:1],
-                    command=command if merged else command[1:],
-                    hostname=request.hostname,
-                    environment=_variables(request.environment, image.environment),
-                    labels=self._labels | {lease.RUN: request.name},
-                    host_config=self._host_config(request, network, mounts),
-                    networking_config={"EndpointsConfig": {network: {"Aliases": [request.hostname]}}}
-                    if len(request.hosts) > 1
-                    else None,
-                )["Id"]
-                stream = self._api.attach(identity, stream=True)
-                self._api.start(identity)
-                state = self._api.inspect_container(identity)
+                gate = take_gate(request.root)
             except BaseException:
-                if identity is not None:
-                    discard(self._api, identity)
-                self._networks.leave(network)
+                self.remove(container)
                 raise
+        return DockerStandby(self, request, image, container, gate)
+
+    def image(self, image_uri: str) -> EngineImage:
+        """The image behind a URI; ImageNotFoundError. Blocks."""
+        return self._images.find(image_uri)
+
+    def program(self, request: RunRequest, image: EngineImage) -> tuple[list[str], dict[str, str]]:
+        """Command line and variables of a request; StartError where nothing says what to run."""
+        command = command_line(image.entrypoint, image.command, request.entrypoint, request.arguments)
+        if not command:
+            raise StartError(f"{request.name}: neither the request nor image {image.reference!r} says what to run")
+        return command, _variables(request.environment, image.environment)
+
+    def attach(self, identity: str) -> Iterator[bytes]:
+        """The output of a container from now on. Blocks."""
+        stream: Iterator[bytes] = self._api.attach(identity, stream=True)
+        return stream
+
+    def _create(
+        self,
+        request: RunRequest,
+        image: EngineImage,
+        command: Sequence[str],
+        variables: Mapping[str, str],
+        mounts: list[Mount],
+        *,
+        attached: bool = True,
+    ) -> tuple[Started, Iterator[bytes]]:
+        network = self._networks.join(request)
+        identity = None
+        try:
+            identity = self._api.create_container(
+                image.id,
+                entrypoint=list(command[:1]),
+                command=list(command[1:]),
+                hostname=request.hostname,
+                environment=dict(variables),
+                labels=self._labels | {lease.RUN: request.name},
+                host_config=self._host_config(request, network, mounts),
+                networking_config={"EndpointsConfig": {network: {"Aliases": [request.hostname]}}}
+                if len(request.hosts) > 1
+                else None,
+            )["Id"]
+            stream = self.attach(identity) if attached else iter(())
+            self._api.start(identity)
+            state = self._api.inspect_container(identity)
+            pid = state["State"]["Pid"] or None
+            namespace = NetworkNamespace(pid) if pid and request.serves and network == NONE else None
+        except BaseException:
+            if identity is not None:
+                discard(self._api, identity)
+            self._networks.leave(network)
+            raise
         address = state["NetworkSettings"]["Networks"].get(network, {}).get("IPAddress", "")
-        return identity, address, state["State"]["Pid"] or None, stream, network
+        return Started(identity, address or LOOPBACK, pid, network, namespace), stream
 
     def _host_config(self, request: RunRequest, network: str, mounts: list[Mount]) -> dict[str, Any]:
         config: dict[str, Any] = self._api.create_host_config(
@@ -202,11 +277,14 @@ class DockerRunner:
             mounts.append(Mount(CONFIG, str(self._config_folder), "bind", read_only=True))
         return mounts
 
-    def _remove(self, identity: str, network: str) -> None:
+    def remove(self, container: Started) -> None:
+        """Remove a container, running or not; what the engine does not let go of is logged. Blocks."""
+        if container.namespace is not None:
+            container.namespace.close()
         try:
-            with explained(f"container {identity[:12]} could not be removed"):
-                discard(self._api, identity)
-                self._networks.leave(network)
+            with explained(f"container {container.id[:12]} could not be removed"):
+                discard(self._api, container.id)
+                self._networks.leave(container.network)
         except StartError as error:
             logger.warning("%s", error)
 
@@ -226,12 +304,6 @@ class DockerRunner:
             self._api.wait(identity)
         finally:
             discard(self._api, identity)
-
-    def _discard_started(self, starting: "asyncio.Future[Any]") -> None:
-        """Nobody waits any more for a container that has just come up."""
-        if not starting.cancelled() and starting.exception() is None:
-            identity, *_, network = starting.result()
-            threading.Thread(target=self._remove, args=(identity, network)).start()
 
     @property
     def _plugin_folder(self) -> Path:

@@ -17,12 +17,13 @@ from uuid import uuid4
 from sageyard.cloud import ObjectNotFoundError, split_s3_uri
 from sageyard.errors import AwsError, ResourceInUseError, ValidationError
 from sageyard.resources.spec import Api, Context, Document, Hooks, Resource
-from sageyard.serving.connection import BrokenConnectionError
+from sageyard.serving.connection import Answer, BrokenConnectionError
 from sageyard.serving.deployment import VariantPlan, plan_variant
 from sageyard.serving.fleet import DeploymentError, Owner, Variant, Yard
 from sageyard.serving.instance import ContainerTimeoutError, Instance
 from sageyard.serving.log_stream import LogStream
 from sageyard.serving.model_package import definitions
+from sageyard.serving.transform.capture import BatchCapture, check_capture
 from sageyard.serving.transform.data_processing import DataProcessing, JoinError, answers
 from sageyard.serving.transform.inputs import Input, inputs
 from sageyard.serving.transform.json_path import PathError
@@ -57,18 +58,26 @@ class TransformJob:
         self.output: Document = self.request["TransformOutput"]
         self.client: Document = self.request.get("ModelClientConfig", {})
         self.data_log = self._log("data-log")
+        config = self.request.get("DataCaptureConfig")
+        started = self.request["TransformStartTime"]
+        self.capture = BatchCapture(config, resource.name, started) if config else None
 
     async def run(self) -> tuple[str, str | None]:
         """The job's last status and, where it failed, the reason."""
         try:
             found = await asyncio.to_thread(inputs, self.yard.cloud.objects, self.input["DataSource"]["S3DataSource"])
             await asyncio.to_thread(self.yard.cloud.objects.list, *split_s3_uri(self.output["S3OutputPath"]))
+            if self.capture is not None:
+                await self._check_destination(self.capture)
             plan = await self._plan()
             async with self._instances(plan) as instances:
                 shares = [
                     self._share(instance, found[number :: len(instances)]) for number, instance in enumerate(instances)
                 ]
                 failures = [failure for share in await asyncio.gather(*shares) for failure in share]
+            if self.capture is not None and not failures and not self.stopping.is_set():
+                target = self.output["S3OutputPath"]
+                await asyncio.to_thread(self.capture.write, self.yard.cloud.objects, found, target)
         except ObjectNotFoundError as error:
             return "Failed", f'ClientError: No S3 objects found under S3 URL "{error}" given in input data source.'
         except (DeploymentError, AwsError, ValueError) as error:
@@ -79,13 +88,24 @@ class TransformJob:
             return "Stopped", None
         return ("Failed", failures[0]) if failures else ("Completed", None)
 
+    async def _check_destination(self, capture: BatchCapture) -> None:
+        """Before the work: a bucket that is missing raises ValueError."""
+        try:
+            await asyncio.to_thread(self.yard.cloud.objects.list, capture.bucket, capture.prefix)
+        except ObjectNotFoundError:
+            raise ValueError(
+                f"DataCaptureConfig.DestinationS3Uri names bucket {capture.bucket}, which does not exist: create it."
+            ) from None
+
     async def _plan(self) -> VariantPlan:
         """The model's containers with the variables of batch transform."""
         region, name = self.resource.region, self.request["ModelName"]
         model = await self.api.call("DescribeModel", {"ModelName": name}, region=region)
         model["Containers"] = await definitions(self.api, model, region)
         count = self.request["TransformResources"]["InstanceCount"]
-        plan = plan_variant({"VariantName": "transform", "InitialInstanceCount": count}, model)
+        variant = {"VariantName": "transform", "InitialInstanceCount": count}
+        variant["InstanceType"] = self.request["TransformResources"]["InstanceType"]
+        plan = plan_variant(variant, model)
         variables = {"SAGEMAKER_BATCH": "true"}
         if "MaxPayloadInMB" in self.request:
             variables["SAGEMAKER_MAX_PAYLOAD_IN_MB"] = str(self.request["MaxPayloadInMB"])
@@ -108,7 +128,7 @@ class TransformJob:
             log_stream=f"{self.resource.name}/{{}}-{epoch}",
         )
         timeout = float(self.client.get("InvocationsTimeoutInSeconds", DEFAULT_TIMEOUT))
-        yard = replace(self.yard, invocation_timeout=timeout)
+        yard = replace(await self.yard.chosen(plan, self.resource.tags), invocation_timeout=timeout)
         variant = Variant(yard, plan, self.resource.name, self.resource.region, self.folder / "instances", None, owner)
         try:
             await self._unless_stopped(variant.start())
@@ -202,12 +222,25 @@ class TransformJob:
         body = split.join(processing.seen(record) for record in batch)
         answer = await self._invoke(instance, content_type, body)
         assemble = b"\n" if self.output.get("AssembleWith") == "Line" else b""
+        if self.capture is not None and self.capture.identifies:
+            return self._identified(self.capture, processing, batch, answer)
         if not processing.by_record:
-            return answer.rstrip(b"\n") + assemble if assemble else answer
-        kept = [processing.kept(*pair) for pair in zip(batch, answers(answer, len(batch)), strict=True)]
-        return b"".join(one + (assemble or split) for one in kept)
+            return answer.body.rstrip(b"\n") + assemble if assemble else answer.body
+        return b"".join(one + (assemble or split) for one in _kept(processing, batch, answer.body))
 
-    async def _invoke(self, instance: Instance, content_type: str, body: bytes) -> bytes:
+    def _identified(
+        self, capture: BatchCapture, processing: DataProcessing, batch: list[bytes], answer: Answer
+    ) -> bytes:
+        """What is written where each record gets an inference id: a record a line, whatever AssembleWith says."""
+        told = next((value.decode("latin-1") for name, value in answer.headers if name == b"content-type"), "")
+        if processing.by_record:
+            kind = self.input.get("ContentType", "")
+            found = [one for kept in _kept(processing, batch, answer.body) for one in capture.identified(kept, kind)]
+        else:
+            found = capture.identified(answer.body, told or self.output.get("Accept", ""))
+        return b"".join(one + b"\n" for one in found)
+
+    async def _invoke(self, instance: Instance, content_type: str, body: bytes) -> Answer:
         headers = f"Accept: {self.output['Accept']}\r\n".encode() if "Accept" in self.output else b""
         kind = content_type.encode() or None
         reason = ""
@@ -221,7 +254,7 @@ class TransformJob:
                 reason = f"the connection to the model broke: {error}"
                 continue
             if 200 <= answer.status < 300:
-                return answer.body
+                return answer
             reason = f"the model answered {answer.status}: {answer.body[:200].decode(errors='replace')}"
             if answer.status < 500:
                 break
@@ -230,6 +263,10 @@ class TransformJob:
     def _log(self, name: str) -> LogStream:
         stream = f"{self.resource.name}/{name}"
         return LogStream(self.yard.cloud.logs, self.yard.clock, self.resource.region, LOG_GROUP, stream)
+
+
+def _kept(processing: DataProcessing, batch: list[bytes], answer: bytes) -> list[bytes]:
+    return [processing.kept(*pair) for pair in zip(batch, answers(answer, len(batch)), strict=True)]
 
 
 class TransformJobHooks(Hooks):
@@ -242,6 +279,7 @@ class TransformJobHooks(Hooks):
         self._running: dict[str, TransformJob] = {}
 
     async def prepare(self, request: Document, context: Context) -> Document:
+        self.yard.check_runner(request.get("Environment", {}), context.tags)
         payload, at_once = request.get("MaxPayloadInMB", DEFAULT_PAYLOAD), request.get("MaxConcurrentTransforms") or 1
         if payload * at_once > LARGEST_TOTAL:
             raise ValidationError(
@@ -259,6 +297,7 @@ class TransformJobHooks(Hooks):
                 f"JoinSource Input needs ContentType text/csv, application/json or application/jsonlines, not "
                 f"{content_type!r}."
             )
+        check_capture(request)
         return request
 
     async def run(self, resource: Resource, *, recovered: bool = False) -> None:
@@ -270,8 +309,8 @@ class TransformJobHooks(Hooks):
             return
         folder = self.work_dir / resource.kind / resource.region / resource.name
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        job = self._running[resource.arn] = TransformJob(self.yard, self.api(), resource, folder)
         resource.save(private={"started": True}, TransformStartTime=self.yard.clock.now())
+        job = self._running[resource.arn] = TransformJob(self.yard, self.api(), resource, folder)
         try:
             status, reason = await job.run()
         finally:

@@ -1,7 +1,7 @@
 """An inference container for tests: it does what the request body says, and echoes the rest.
 
-Environment: `REFUSE_START` ends it at once; `DEAF` keeps it from ever listening; `UPPER` makes it answer in capitals
-(the second stage of a pipeline).
+Environment: `REFUSE_START` ends it at once, `REFUSE_WHILE` as long as that file exists; `DEAF` keeps it from listening
+for so many seconds; `UPPER` makes it answer in capitals (the second stage of a pipeline).
 """
 
 import json
@@ -65,8 +65,11 @@ if __name__ == "__main__":
     if "REFUSE_START" in os.environ:
         print("no model for you", flush=True)
         sys.exit(7)
+    if "REFUSE_WHILE" in os.environ and Path(os.environ["REFUSE_WHILE"]).exists():
+        print("no instance for you", flush=True)
+        sys.exit(7)
     if "DEAF" in os.environ:
         print("I hear nothing", flush=True)
-        time.sleep(60)
+        time.sleep(float(os.environ["DEAF"]))
     print("parrot is awake", flush=True)
     Server(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()

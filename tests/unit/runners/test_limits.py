@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from sageyard.jobs.limits import cpu_limit, has_gpu, instance_size, memory_limit
+from sageyard.runners.limits import capping, cpu_limit, has_gpu, instance_size, memory_limit
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,15 @@ def test_other_types_are_limited_by_the_machine_alone(instance_type: str) -> Non
 
 def test_types_with_gpus_are_those_of_the_g_and_p_families() -> None:
     assert [has_gpu(f"ml.{name}") for name in ("g5.xlarge", "p4d.24xlarge", "m5.large", "c5.xlarge")] == [1, 1, 0, 0]
+
+
+def test_a_type_that_is_larger_than_the_machine_is_said_to_be_capped() -> None:
+    line = capping("ml.p5.48xlarge")
+    assert line is not None
+    assert line.startswith("[sageyard] ml.p5.48xlarge has 192 vCPUs and 2048 GiB of memory; this machine gives ")
+    assert f" {os.cpu_count()} CPUs and " in line
+
+
+@pytest.mark.parametrize("instance_type", ["local", "ml.trn1.2xlarge"])
+def test_of_a_type_of_unknown_size_nothing_is_said(instance_type: str) -> None:
+    assert capping(instance_type) is None

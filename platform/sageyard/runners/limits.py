@@ -1,4 +1,4 @@
-"""What a job host may use: the memory and the vCPUs of its instance type, never more than this machine can give."""
+"""What a container may use: the memory and the vCPUs of its instance type, never more than this machine can give."""
 
 import os
 import re
@@ -53,9 +53,13 @@ def instance_size(instance_type: str) -> tuple[int, int] | None:
 
 def memory_limit(instance_type: str) -> int:
     """Bytes that one host of this instance type may use here."""
-    machine = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * MACHINE_SHARE)
     size = instance_size(instance_type)
-    return min(machine, size[1] * GIB) if size else machine
+    return capped_memory(size[1] * GIB) if size else _machine_memory()
+
+
+def capped_memory(size: int) -> int:
+    """So many bytes, or what this machine can give."""
+    return min(size, _machine_memory())
 
 
 def cpu_limit(instance_type: str) -> float:
@@ -68,3 +72,18 @@ def cpu_limit(instance_type: str) -> float:
 def has_gpu(instance_type: str) -> bool:
     """Whether an instance type is of the g or p families."""
     return re.match(r"ml\.[gp]\d", instance_type) is not None
+
+
+def capping(instance_type: str) -> str | None:
+    """A line for the log where this machine has less than the instance type; None where it has as much."""
+    size, cpus, memory = instance_size(instance_type), cpu_limit(instance_type), memory_limit(instance_type)
+    if size is None or (cpus >= size[0] and memory >= size[1] * GIB):
+        return None
+    return (
+        f"[sageyard] {instance_type} has {size[0]} vCPUs and {size[1]} GiB of memory; this machine gives {cpus:g} CPUs "
+        f"and {memory / GIB:.1f} GiB"
+    )
+
+
+def _machine_memory() -> int:
+    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * MACHINE_SHARE)

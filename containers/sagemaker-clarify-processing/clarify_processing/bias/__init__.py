@@ -1,0 +1,1 @@
+"""Bias metrics: how labels, or predictions, differ between one group and the rest."""

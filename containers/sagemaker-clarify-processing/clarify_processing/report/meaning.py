@@ -1,0 +1,25 @@
+"""How to read each bias metric, in one sentence. `The group` has the facet's value, `the rest` has not."""
+
+MEANING = {
+    "CI": "Above 0 the group has fewer rows than the rest, below 0 more.",
+    "DPL": "Above 0 the rest gets the good label more often, below 0 the group does.",
+    "KL": "How far the rest's distribution of labels is from the group's; 0 if they are the same.",
+    "JS": "How far the two distributions of labels are apart; 0 if they are the same.",
+    "LP": "Distance of the two distributions of labels; 0 if they are the same.",
+    "TVD": "Half the sum of all differences between the two distributions of labels; 0 if they are the same.",
+    "KS": "The largest difference between the two distributions of labels; 0 if they are the same.",
+    "CDDL": "Above 0 the group is a larger share of the rejected than of the accepted, within the group variable.",
+    "DPPL": "Above 0 the model gives the rest the good label more often, below 0 the group.",
+    "DI": "Below 1 the group gets the good prediction less often than the rest; four fifths is a common limit.",
+    "DCA": "Above 0 the model accepts fewer of the rest, against their labels, than of the group; below 0 more.",
+    "DCR": "Above 0 the model rejects fewer of the group, against their labels, than of the rest; below 0 more.",
+    "RD": "Above 0 the model finds more of the rest's good cases than of the group's.",
+    "SD": "Above 0 the model finds more of the group's bad cases than of the rest's.",
+    "DAR": "Above 0 accepting is more often right for the rest than for the group.",
+    "DRR": "Above 0 rejecting is more often right for the group than for the rest.",
+    "AD": "Above 0 the model is more often right for the rest than for the group.",
+    "TE": "Above 0 the group has more false rejections per false acceptance than the rest.",
+    "CDDPL": "Above 0 the model rejects the group more than it accepts it, within the group variable.",
+    "FT": "Above 0 the model prefers the group to similar rows of the rest, below 0 the other way round.",
+    "GE": "How unequally all rows, whatever their group, are treated by wrong predictions; 0 if none is wrong.",
+}
