@@ -119,7 +119,7 @@ def test_its_endpoint_answers(done: dict[str, Any], server: Server, sagemaker: A
 
 
 def test_a_job_of_the_second_version_may_want_definitions_only(server: Server, sagemaker: Any, bucket: str) -> None:
-    source = request("x", bucket)["InputDataConfig"][0]["DataSource"]
+    source = request("definitions", bucket)["InputDataConfig"][0]["DataSource"]
     sagemaker.create_auto_ml_job_v2(
         AutoMLJobName="definitions",
         AutoMLJobInputDataConfig=[{"ChannelType": "training", "DataSource": source}],
@@ -137,7 +137,14 @@ def test_a_job_of_the_second_version_may_want_definitions_only(server: Server, s
 
 
 def test_a_stopped_job_stops_what_it_runs(sagemaker: Any, bucket: str) -> None:
-    sagemaker.create_auto_ml_job(**request("halted", bucket))
+    source = request("halted", bucket)["InputDataConfig"][0]["DataSource"]
+    sagemaker.create_auto_ml_job_v2(
+        AutoMLJobName="halted",
+        AutoMLJobInputDataConfig=[{"ChannelType": "training", "DataSource": source}],
+        AutoMLProblemTypeConfig={"TabularJobConfig": {"TargetAttributeName": "leaves"}},
+        OutputDataConfig={"S3OutputPath": f"s3://{bucket}/output"},
+        RoleArn=ROLE,
+    )
     name = eventually(
         lambda: next(iter(sagemaker.list_processing_jobs(NameContains="halted")["ProcessingJobSummaries"]), None)
     )["ProcessingJobName"]

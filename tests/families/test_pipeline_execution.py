@@ -304,9 +304,10 @@ SECOND = {
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("arguments", [FIRST, SECOND], ids=["first version", "second version"])
-def test_a_step_whose_operation_keeps_only_a_record_fails_and_says_so(
+def test_an_automl_step_of_either_version_says_why_its_job_failed(
     arguments: dict[str, Any], start: Callable[..., str], ended: Ended
 ) -> None:
     execution, steps = ended(start([step("Search", "AutoML", arguments)]))
     assert execution["PipelineExecutionStatus"] == "Failed"
-    assert "Sageyard records auto ml jobs but does not run them" in steps["Search"]["FailureReason"]
+    assert "s3://bucket/automl" in steps["Search"]["FailureReason"]
+    assert "cannot be written" in steps["Search"]["FailureReason"]

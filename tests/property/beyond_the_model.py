@@ -8,7 +8,13 @@ BATCH_INPUT = {
     "DatasetFormat": {"Csv": {"Header": True}},
     "LocalPath": "/opt/ml/processing/input",
 }
+TABLE = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://nowhere/table"}}
 ACCEPTED: dict[str, dict[str, Any]] = {
+    "CreateAutoMLJob": {"InputDataConfig": [{"DataSource": TABLE, "TargetAttributeName": "y"}]},
+    "CreateAutoMLJobV2": {
+        "AutoMLJobInputDataConfig": [{"DataSource": TABLE}],
+        "AutoMLProblemTypeConfig": {"TabularJobConfig": {"TargetAttributeName": "y"}},
+    },
     "CreateDataQualityJobDefinition": {"DataQualityJobInput": {"BatchTransformInput": BATCH_INPUT}},
     "CreateModel": {"PrimaryContainer": {"Image": IMAGE}},
     "CreateProcessingJob": {

@@ -64,7 +64,7 @@ def run(request: Request) -> str:
     """Analyse and write the reports; returns the exit message, whose first word decides the execution's status."""
     baseline = Baseline.read(request.constraints, request.statistics)
     with tempfile.TemporaryDirectory(prefix="monitor-") as scratch:
-        profiled, rows = _profiled(request, baseline, Path(scratch))
+        profiled_features, rows = profiled(request, baseline, Path(scratch))
     excluded = excluded_names(request.excluded, [feature.name for feature in profiled], baseline)
     features = [feature for feature in profiled if feature.name not in excluded]
     logging.info("Profiled %d rows of %d columns from %s", rows, len(features), request.source)
@@ -91,7 +91,7 @@ def run(request: Request) -> str:
     return exit_message(violations)
 
 
-def _profiled(request: Request, baseline: Baseline | None, scratch: Path) -> tuple[list[Feature], int]:
+def profiled(request: Request, baseline: Baseline | None, scratch: Path) -> tuple[list[Feature], int]:
     """Features and rows: in portions if the dataset lets itself be read so, else as a whole."""
     texts: frozenset[str] = frozenset()
     while True:

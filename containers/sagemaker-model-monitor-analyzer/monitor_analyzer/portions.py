@@ -14,15 +14,15 @@ _BLOCK = 8 << 20
 
 
 def portions(
-    files: Sequence[Path], scratch: Path, *, quoted: bool, first: int = SIZE
+    files: Sequence[Path], scratch: Path, *, quoted: bool, first: int | None = None
 ) -> Iterator[tuple[list[Path], bool]]:
     """Groups of files, and whether they begin where the original file does (with its header).
 
     A piece of a large file lies in `scratch` until the next one is asked for. `quoted`: a line end between quotes ends
-    no line, as in CSV. The first portion has about `first` bytes. Compressed files are left whole.
+    no line, as in CSV. The first portion has about `first` bytes, if said. Compressed files are left whole.
     """
     small: list[Path] = []
-    size, limit = 0, first
+    size, limit = 0, first or SIZE
     for path in files:
         if path.stat().st_size > limit and path.suffix != ".gz":
             yield from _pieces(path, scratch / f"piece{path.suffix}", quoted, limit)

@@ -123,6 +123,8 @@ def _by_type(channels: list[Document], split: Document) -> dict[str, Document]:
     if VALIDATION in found and split:
         raise ValidationError("Give either a validation channel or a DataSplitConfig, not both.")
     for channel in channels:
+        if "DataSource" not in channel:
+            raise ValidationError("A channel needs a DataSource: give it an S3DataSource.")
         if (kind := channel["DataSource"]["S3DataSource"]["S3DataType"]) == "AugmentedManifestFile":
             raise ValidationError(f"S3DataType {kind} does not hold tabular data: use S3Prefix or ManifestFile.")
     return found

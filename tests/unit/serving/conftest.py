@@ -163,10 +163,11 @@ class World:
         return "".join(path.read_text() for path in folder.rglob("*") if path.is_file())
 
     def metrics(self, name: str) -> dict[str, dict[str, Any]]:
-        """Metric name -> datum, of an endpoint."""
+        """Metric name -> datum, of an endpoint's only variant, whatever its endpoint configuration."""
         lines = (self.state / "metrics").read_text().splitlines() if (self.state / "metrics").exists() else []
         found = [json.loads(line) for line in lines]
-        return {item["MetricName"]: item for item in found if item["Dimensions"][0]["Value"] == name}
+        own = [item for item in found if item["Dimensions"][0]["Value"] == name and len(item["Dimensions"]) == 2]
+        return {item["MetricName"]: item for item in own}
 
     def processes(self, name: str) -> list[int]:
         """What runs of an endpoint: processes that were started with its folder, and their children."""

@@ -24,3 +24,12 @@ def test_each_minute_is_published_once_after_it_is_over() -> None:
     assert later["Timestamp"] == 120
     assert later["StatisticValues"] == {"SampleCount": 1, "Sum": 1, "Minimum": 1, "Maximum": 1}
     assert metrics.take() == []
+
+
+def test_each_figure_is_published_for_the_endpoint_configuration_too() -> None:
+    metrics = InvocationMetrics("e", "v", 1)
+    metrics.config_name = "c"
+    metrics.add(0.0, 200, 0.010, 0.001)
+    data = [datum for datum in metrics.take() if datum["MetricName"] == "Invocations"]
+    assert [[each["Value"] for each in datum["Dimensions"]] for datum in data] == [["e", "v"], ["e", "v", "c"]]
+    assert data[0]["StatisticValues"] == data[1]["StatisticValues"]
