@@ -64,9 +64,9 @@ def run(request: Request) -> str:
     """Analyse and write the reports; returns the exit message, whose first word decides the execution's status."""
     baseline = Baseline.read(request.constraints, request.statistics)
     with tempfile.TemporaryDirectory(prefix="monitor-") as scratch:
-        profiled_features, rows = profiled(request, baseline, Path(scratch))
-    excluded = excluded_names(request.excluded, [feature.name for feature in profiled], baseline)
-    features = [feature for feature in profiled if feature.name not in excluded]
+        found, rows = profiled(request, baseline, Path(scratch))
+    excluded = excluded_names(request.excluded, [feature.name for feature in found], baseline)
+    features = [feature for feature in found if feature.name not in excluded]
     logging.info("Profiled %d rows of %d columns from %s", rows, len(features), request.source)
     if baseline:
         _check_columns(features, baseline)
