@@ -114,7 +114,7 @@ def write_calls(folder, records, hour="09"):
 
 def test_captured_csv_in_portions_has_the_profile_of_a_record_at_a_time(tmp_path, small, record):
     records = [record(f"{i},{i / 8},plan {i % 3}", f"{i % 10 / 10}\n", AT) for i in range(300)]
-    records += [record(f"1,,a\r\n2,0.5,b\r\n{i},,", "0.5\n0.25\n\n1", AT) for i in range(10)]
+    records += [record(f"1,,a\r\n2,0.5,b\r\n{i},,", "0.5\n0.25\n1\n", AT) for i in range(10)]
     records += [record("1,1,b", "1", "2026-03-01T10:00:00Z"), record("1,1,b", "1", "2026-03-01T09:59:59.999")]
     write_calls(tmp_path, records)
     request = request_of(tmp_path, CAPTURE, Window(moment("2026-03-01T09:00:00Z"), moment("2026-03-01T10:00:00Z")))
@@ -176,8 +176,8 @@ def test_the_number_of_different_texts_is_exact_up_to_a_limit_and_then_estimated
             column = Textual()
             for start in range(0, most, most // 4):
                 connection.execute(
-                    f"CREATE OR REPLACE TABLE data AS SELECT 'v' || i AS c0 FROM range({start}, {start + most // 2}) t(i) "
-                    f"WHERE i < {most}"
+                    "CREATE OR REPLACE TABLE data AS SELECT 'v' || i AS c0 "
+                    f"FROM range({start}, {start + most // 2}) t(i) WHERE i < {most}"
                 )
                 column.add(connection, "c0")
             categories, distinct = column.finish(connection)

@@ -140,9 +140,7 @@ class Sageyard:
             settings.work_dir / "functions",
         )
         self.mount.functions.invoker = self.functions
-        self.endpoints = EndpointHooks(
-            self.cloud, self.runners, settings, self.clock, lambda: self.operations
-        )
+        self.endpoints = EndpointHooks(self.cloud, self.runners, settings, self.clock, lambda: self.operations)
         self.schedules = MonitoringScheduleHooks(
             self.engine, self.cloud, self.clock, lambda: self.operations, self.endpoints.flush
         )

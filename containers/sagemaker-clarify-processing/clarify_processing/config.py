@@ -15,6 +15,19 @@ ANALYSES = ("pre_training_bias", "post_training_bias", *EXPLANATIONS)
 IMAGE, CAPTURE = "application/x-image", "application/sagemakercapturejson"
 
 
+def read_document(path: Path) -> Any:
+    """analysis_config.json as it was written; AnalysisError if it is not there or no JSON."""
+    if not path.is_file():
+        raise AnalysisError(
+            f"There is no {path.name} in the input analysis_config ({path.parent}): the input's S3Uri must be that "
+            f"file, and the file must have that name."
+        )
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise AnalysisError(f"{path.name} is not valid JSON in UTF-8: {error}.") from None
+
+
 @dataclass(frozen=True)
 class Facet:
     """A sensitive attribute; `values` are those of the group in question, or a single threshold."""
@@ -38,18 +51,15 @@ class AnalysisConfig:
     document: dict[str, Any]
 
     @classmethod
-    def read(cls, folder: Path) -> "AnalysisConfig":
-        """Read `folder/analysis_config.json`; AnalysisError if it is not there, no JSON or not right."""
-        path = folder / FILE
-        if not path.is_file():
-            raise AnalysisError(
-                f"There is no {FILE} in the input analysis_config ({folder}): the input's S3Uri must be that file, "
-                f"and the file must have that name."
-            )
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise AnalysisError(f"{FILE} is not valid JSON in UTF-8: {error}.") from None
+    def read(cls, folder: Path, model: str | None = None) -> "AnalysisConfig":
+        """Read `folder/analysis_config.json`; AnalysisError if it is not there, no JSON or not right.
+
+        `model` is the predictor's model_name where the file has none.
+        """
+        document = read_document(folder / FILE)
+        predictor = document.get("predictor") if isinstance(document, dict) else None
+        if model and isinstance(predictor, dict) and "endpoint_name" not in predictor:
+            predictor.setdefault("model_name", model)
         return cls.parse(document)
 
     @classmethod

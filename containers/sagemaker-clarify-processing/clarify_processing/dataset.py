@@ -43,10 +43,14 @@ def load(config: AnalysisConfig, folder: Path, scratch: Path) -> Dataset:
 
     `scratch` is an empty folder for downloads. AnalysisError names the column or file that is not as it should be.
     """
-    document = config.document
-    if uri := document.get("dataset_uri"):
+    if uri := config.document.get("dataset_uri"):
         folder = fetch(uri, scratch / "dataset", "dataset_uri")
-    table = read_table(config, folder)
+    return arrange(config, read_table(config, folder), scratch)
+
+
+def arrange(config: AnalysisConfig, table: Table, scratch: Path) -> Dataset:
+    """The columns of a table by the parts that the configuration gives them; AnalysisError as `load`."""
+    document = config.document
     frame, roles = table.frame, {"label": table.label, "predicted_label": table.predicted_label}
     joinsource = _named(frame, document.get("joinsource_name_or_index"), "joinsource_name_or_index")
     facets_from = _beside(config, table, "facet", scratch, joinsource)

@@ -31,7 +31,7 @@ class Folders:
         """Read `config/processingjobconfig.json` for other local paths than the SDKs', where it is there.
 
         The names of the inputs and of the output are AWS's: `analysis_config`, `dataset` and `analysis_result`
-        (clarify-processing-job-configure-parameters).
+        (clarify-processing-job-configure-parameters); a monitoring job's output is `result`.
         """
         base = Path(variables.get("SAGEMAKER_BASE_DIR", ROOT))
         job = _read(base / "config" / "processingjobconfig.json")
@@ -42,16 +42,24 @@ class Folders:
         cluster = _read(base / "config" / "resourceconfig.json")
 
         def local(request: Mapping[str, Any] | None, default: str) -> Path:
-            path = Path((request or {}).get("LocalPath") or default)
-            return base / path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+            return _below(base, (request or {}).get("LocalPath") or default)
 
         return cls(
             base,
             local(inputs.get("analysis_config"), CONFIG),
             local(inputs.get("dataset"), DATASET),
-            local(results.get("analysis_result"), OUTPUT),
+            local(results.get("analysis_result") or results.get("result"), OUTPUT),
             cluster.get("current_host") in (cluster.get("hosts") or [None])[:1],
         )
+
+    def local(self, given: str) -> Path:
+        """A path of the container, such as a variable names, on this machine."""
+        return _below(self.base, given)
+
+
+def _below(base: Path, given: str) -> Path:
+    path = Path(given)
+    return base / path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -114,7 +114,7 @@ class CsvCalls:
         widths = " OR ".join(f"len({side}) <> {self._widths[side]}" for side in sides)
         return (
             f"SELECT * FROM (SELECT {values} FROM (SELECT {lines} FROM (SELECT {texts} FROM "
-            f"(SELECT captureData, {', '.join(payloads)}, eventMetadata.inferenceTime AS at FROM {source}) "
+            f"(SELECT captureData, {', '.join(payloads)}, eventMetadata.inferenceTime AS made FROM {source}) "
             f"WHERE {_inside(self._window)} AND {_refuse(' OR '.join(['captureData IS NULL', *absent, *strange]))}) "
             f"WHERE {_refuse(marks)}) WHERE NOT ({' AND '.join(empty)}) AND {_refuse(' OR '.join(empty))}) "
             f"WHERE {_refuse(widths)}"
@@ -137,8 +137,8 @@ def _inside(window: Window | None) -> str:
         return "true"
     start, end = (f"TIMESTAMP '{time:%Y-%m-%d %H:%M:%S.%f}'" for time in (window.start, window.end))
     return (
-        f"CASE WHEN at IS NULL THEN true WHEN regexp_full_match(at, '{_TIME}') "
-        f"THEN CAST(at AS TIMESTAMP) >= {start} AND CAST(at AS TIMESTAMP) < {end} ELSE error('time') END"
+        f"CASE WHEN made IS NULL THEN true WHEN regexp_full_match(made, '{_TIME}') "
+        f"THEN CAST(made AS TIMESTAMP) >= {start} AND CAST(made AS TIMESTAMP) < {end} ELSE error('time') END"
     )
 
 

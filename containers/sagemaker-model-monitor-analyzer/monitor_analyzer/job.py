@@ -68,7 +68,7 @@ def run(request: Request) -> str:
     excluded = excluded_names(request.excluded, [feature.name for feature in found], baseline)
     features = [feature for feature in found if feature.name not in excluded]
     logging.info("Profiled %d rows of %d columns from %s", rows, len(features), request.source)
-    if baseline:
+    if baseline and enabled(baseline.config(), "evaluate_constraints"):
         _check_columns(features, baseline)
     violations, drift = evaluate(features, baseline) if baseline else ([], {})
     request.output.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,7 @@ def profiled(request: Request, baseline: Baseline | None, scratch: Path) -> tupl
                 return features, rows
             break
         except (Uneven, duckdb.Error) as error:
-            more = getattr(error, "texts", frozenset()) - texts
+            more = error.texts - texts if isinstance(error, Uneven) else frozenset()
             logging.debug("Not read in portions: %s", error)
             if not more:
                 break

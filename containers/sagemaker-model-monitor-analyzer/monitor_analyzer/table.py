@@ -26,9 +26,11 @@ class Table:
 
 
 def open_database(scratch: Path, *, ordered: bool = True) -> duckdb.DuckDBPyConnection:
-    """An in-memory database that spills to `scratch` beyond 1 GB; `ordered`: rows keep their order, which costs time."""
-    config = {"memory_limit": "1GB", "temp_directory": str(scratch), "preserve_insertion_order": ordered}
-    return duckdb.connect(":memory:", config=config)
+    """An in-memory database that spills to `scratch` beyond 1 GB. That rows keep their order costs time."""
+    return duckdb.connect(
+        ":memory:",
+        config={"memory_limit": "1GB", "temp_directory": str(scratch), "preserve_insertion_order": ordered},
+    )
 
 
 def finish(connection: duckdb.DuckDBPyConnection, names: Iterable[str], types: Sequence[str]) -> Table:

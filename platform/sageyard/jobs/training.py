@@ -336,7 +336,6 @@ class TrainingJobHooks(JobHooks):
             "SecondaryStatusTransitions": transitions.enter([], "Starting", context.now),
         }
 
-
     async def prepare_delete(self, resource: Resource, context: Context) -> None:
         """Only ended jobs without a warm pool can be deleted."""
         await super().prepare_delete(resource, context)

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,26 @@ REGISTERS: Mapping[str, Mapping[str, Metric]] = {
 }
 
 
-def bias_section(config: AnalysisConfig, dataset: Dataset, stage: str, predicted: pd.Series | None) -> dict[str, Any]:
-    """Measure one stage for every facet; `predicted` are the predicted labels, needed after training.
+@dataclass(frozen=True)
+class Stage:
+    """Who is compared with whom in one stage: groups as facet, value and sample."""
+
+    name: str
+    label: str
+    good: str
+    groups: list[tuple[str, str, Sample]]
+    metrics: Mapping[str, Metric]
+
+    def section(self) -> dict[str, Any]:
+        """What analysis.json has of it."""
+        facets: dict[str, list[dict[str, Any]]] = {}
+        for name, value, sample in self.groups:
+            facets.setdefault(name, []).append(_group(value, self.metrics, sample))
+        return {"label": self.label, "label_value_or_threshold": self.good, "facets": facets}
+
+
+def bias_stage(config: AnalysisConfig, dataset: Dataset, stage: str, predicted: pd.Series | None) -> Stage:
+    """Find label and groups for one stage; `predicted` are the predicted labels, needed after training.
 
     Rows without a label are left out. AnalysisError names a facet, value or threshold that is not in the data.
     """
@@ -38,18 +57,17 @@ def bias_section(config: AnalysisConfig, dataset: Dataset, stage: str, predicted
         answers = predicted_positives(_of(predicted, rows), label, config.positive_values, LABEL_KEY)
         if not answers.any():
             logging.warning("No predicted label is positive")
-    metrics = {name: REGISTERS[stage][name] for name in config.metrics(stage)}
     group = None if dataset.group is None else _of(dataset.group, rows)
-    facets: dict[str, list[dict[str, Any]]] = {}
+    groups = []
     for name, chosen in _facets(config, dataset, rows):
         features = dataset.features[rows].drop(columns=name, errors="ignore")
-        sample = Sample(chosen.mask, positive.mask, answers, group, features)
-        facets.setdefault(name, []).append(_group(chosen.text, metrics, sample))
-    return {"label": str(label.name), "label_value_or_threshold": positive.text, "facets": facets}
+        groups.append((name, chosen.text, Sample(chosen.mask, positive.mask, answers, group, features)))
+    metrics = {name: REGISTERS[stage][name] for name in config.metrics(stage)}
+    return Stage(stage, str(label.name), positive.text, groups, metrics)
 
 
 def check_groups(config: AnalysisConfig, dataset: Dataset) -> None:
-    """Raise what `bias_section` would of label and facets, before a model is started and asked."""
+    """Raise what `bias_stage` would of label and facets, before a model is started and asked."""
     rows = labelled(dataset)
     _positives(config, dataset, rows)
     list(_facets(config, dataset, rows))

@@ -22,7 +22,7 @@ def open_up(root: Path, read_only: Collection[Path], *, to_all: bool) -> list[Pa
         for name in files:
             path = here / name
             found = path.lstat()
-            if not stat.S_ISREG(found.st_mode):
+            if not (stat.S_ISREG(found.st_mode) or stat.S_ISFIFO(found.st_mode)):
                 continue
             if found.st_nlink > 1:
                 linked.append(path)

@@ -187,7 +187,7 @@ class DockerRunner:
             mounts = [*self._mounts(request, image), make_gate(request.root)]
             container, _ = self._create(request, image, [SHELL, "-c", WAIT], {}, mounts, attached=False)
             try:
-                gate = take_gate(request.root)
+                gate = take_gate(request.root, lambda: self._api.inspect_container(container.id)["State"]["Running"])
             except BaseException:
                 self.remove(container)
                 raise

@@ -6,13 +6,13 @@ program`, takes the shell's place. The server holds the pipe's other end: withou
 """
 
 import asyncio
+import errno
 import os
 import select
 import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -135,14 +135,18 @@ def make_gate(root: Path) -> Mount:
     return Mount(FOLDER, str(folder.resolve()), "bind", read_only=True)
 
 
-def take_gate(root: Path) -> int:
-    """The server's end of the pipe, once the container's shell has the other; StartError. Blocks."""
+def take_gate(root: Path, runs: Callable[[], bool]) -> int:
+    """The server's end of the pipe, once the container's shell has the other; StartError. `runs` tells whether the
+    container does. Blocks."""
     deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
-        with suppress(OSError):  # nobody reads it yet
+    while time.monotonic() < deadline and runs():
+        try:
             return os.open(gate_folder(root) / "gate", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno != errno.ENXIO:  # that nobody reads it yet
+                raise
         time.sleep(0.01)
-    raise StartError(f"the waiting container of {root.name} was not ready within {READY_SECONDS:g} s")
+    raise StartError(f"the container that is to wait for {root.name} ended, or did not wait in {READY_SECONDS:g} s")
 
 
 def program(command: Sequence[str], variables: Mapping[str, str]) -> str:

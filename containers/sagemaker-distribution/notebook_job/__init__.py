@@ -1,0 +1,1 @@
+"""Notebook jobs: a notebook run from top to bottom by a training job."""
