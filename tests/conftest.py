@@ -120,7 +120,7 @@ def start_server(state_dir: Path, port: int | None = None, options: Sequence[str
         except OSError:
             return False
 
-    eventually(ready, 20, "the server's readiness")
+    eventually(ready, 60, "the server's readiness")
     return server
 
 

@@ -45,8 +45,15 @@ class Job:
         from clarify_processing.job import run
 
         self.configure(document)
-        run(Folders.find({"SAGEMAKER_BASE_DIR": str(self.ml)}))
+        variables = {"SAGEMAKER_BASE_DIR": str(self.ml)}
+        run(Folders.find(variables), variables)
         return self.analysis
+
+    def main(self, variables: Mapping[str, str]) -> int:
+        """Run in this process as the entrypoint does; the exit status."""
+        from clarify_processing.job import main
+
+        return main({"SAGEMAKER_BASE_DIR": str(self.ml), **variables})
 
     def start(self, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run the entrypoint as a process of its own, to its end."""

@@ -17,7 +17,7 @@ def sample(facet, label, predicted=None, group=None, features=None):
     facet, label = (np.array(values, dtype=bool) for values in (facet, label))
     answers = np.array(label if predicted is None else predicted, dtype=bool)
     columns = pd.DataFrame({"x": np.arange(len(facet))} if features is None else features)
-    return Sample(facet, label, answers, None if group is None else pd.Series(group), columns)
+    return Sample(facet, label, answers, None if group is None else pd.factorize(pd.Series(group))[0], columns)
 
 
 def counted(advantaged, disadvantaged):

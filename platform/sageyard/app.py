@@ -86,6 +86,7 @@ from sageyard.sagemaker import (
 )
 from sageyard.sagemaker.automatic_lineage import AutomaticLineage
 from sageyard.sagemaker.presigned import Pages
+from sageyard.serving.component import ComponentHooks
 from sageyard.serving.endpoint import EndpointHooks
 from sageyard.serving.front import InvocationProtocol
 from sageyard.serving.router import INVOCATIONS
@@ -141,6 +142,7 @@ class Sageyard:
         )
         self.mount.functions.invoker = self.functions
         self.endpoints = EndpointHooks(self.cloud, self.runners, settings, self.clock, lambda: self.operations)
+        self.components = ComponentHooks(self.endpoints, self.cloud, settings, self.clock, lambda: self.operations)
         self.schedules = MonitoringScheduleHooks(
             self.engine, self.cloud, self.clock, lambda: self.operations, self.endpoints.flush
         )
@@ -190,7 +192,7 @@ class Sageyard:
                 hyper_parameter_tuning_job.family(
                     TuningJobHooks(self.engine, self.clock, lambda: self.operations), self.engine
                 ),
-                inference_component.family(self.engine),
+                inference_component.family(self.engine, self.components),
                 inference_experiment.family(self.engine),
                 endpoint_policy.family(self.engine),
                 automl_job.family(
@@ -258,6 +260,9 @@ class Sageyard:
         for row in self.store.in_statuses("Endpoint", ["InService", "UpdateRollbackFailed"]):
             if (resource := self.engine.resource(row.kind, row.region, row.name)) is not None:
                 self.spawn(self.endpoints.resume(resource))
+        for row in self.store.in_statuses("InferenceComponent", ["InService"]):
+            if (resource := self.engine.resource(row.kind, row.region, row.name)) is not None:
+                self.spawn(self.components.resume(resource))
         for row in self.store.with_member("TrainingJob", "$.WarmPoolStatus.Status", "Available"):
             if (resource := self.engine.resource(row.kind, row.region, row.name)) is not None:
                 resource.save(WarmPoolStatus={"Status": "Terminated", "ResourceRetainedBillableTimeInSeconds": 0})

@@ -251,6 +251,10 @@ class ResourceMaker:
             configuration["EdgePackagingJobName"] = self._need("EdgePackagingJob", needed).name
 
     def _inference_component(self, request: Request, given: Request, needed: list[Made]) -> None:
+        if "EndpointName" not in given:
+            variant = {"VariantName": "v", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+            config = self._need("EndpointConfig", needed, ProductionVariants=[variant], ExecutionRoleArn=ROLE)
+            request["EndpointName"] = self._need("Endpoint", needed, EndpointConfigName=config.name).name
         model_name = self._need("Model", needed).name
         request |= {
             "VariantName": "v", "RuntimeConfig": {"CopyCount": 1},

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sageyard.runners.docker.engine import connect
 
-from tests.conftest import ROLE, Server, start_server
+from tests.conftest import ROLE, Server, eventually, start_server
 from tests.docker.conftest import Work, containers_of
 
 pytestmark = pytest.mark.docker
@@ -102,6 +102,36 @@ def test_an_endpoints_configuration_chooses_by_its_tag(mixed: Server, own_image:
     ended = work.ended(lambda: work.sagemaker.describe_endpoint(EndpointName=unique), "EndpointStatus")
     assert ended["EndpointStatus"] == "InService", ended
     work.sagemaker.delete_endpoint(EndpointName=unique)
+
+
+def test_an_inference_component_chooses_by_its_tag_and_has_the_memory_that_it_asks_for(
+    mixed: Server, own_image: str, unique: str
+) -> None:
+    work = Work(mixed)
+    variant = {"VariantName": "all", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    work.sagemaker.create_endpoint_config(
+        EndpointConfigName=unique, ExecutionRoleArn=ROLE, ProductionVariants=[variant]
+    )
+    work.sagemaker.create_endpoint(EndpointName=unique, EndpointConfigName=unique)
+    compute = {"MinMemoryRequiredInMb": 128, "MaxMemoryRequiredInMb": 512}
+    work.sagemaker.create_inference_component(
+        InferenceComponentName=unique,
+        EndpointName=unique,
+        Specification={"Container": {"Image": own_image}, "ComputeResourceRequirements": compute},
+        Tags=DOCKER,
+    )
+    ended = work.ended(
+        lambda: work.sagemaker.describe_inference_component(InferenceComponentName=unique), "InferenceComponentStatus"
+    )
+    assert ended["InferenceComponentStatus"] == "InService", ended
+    (found,) = containers_of(mixed)
+    assert limits(found)["memory"] == 512 << 20
+    answer = mixed.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=unique, InferenceComponentName=unique, Body=b"hello"
+    )
+    assert answer["Body"].read() == b"HELLO"
+    work.sagemaker.delete_inference_component(InferenceComponentName=unique)
+    eventually(lambda: not containers_of(mixed), 60, "the copy's end")
 
 
 def test_without_an_engine_the_job_says_so(own_image: str, tmp_path: Path, unique: str) -> None:

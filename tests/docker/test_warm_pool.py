@@ -61,7 +61,7 @@ def test_the_next_job_of_a_pool_finds_a_clean_container_that_waited_for_it(
         ended = work.train(name, own_image, FACTS, ResourceConfig=kept)
         assert ended["TrainingJobStatus"] == "Completed", ended
         found.append(json.loads(work.model(ended)["facts.json"]))
-        (container,) = eventually(lambda: waiting(docker_server), 20, "the container for the next job")
+        (container,) = eventually(lambda: waiting(docker_server), 60, "the container for the next job")
         stood.append(container)
     assert [facts["container"] for facts in found[1:]] == stood[:2]
     for name, before, facts in zip(names, ["", names[0], "".join(names[:2])], found, strict=True):
@@ -73,7 +73,7 @@ def test_the_next_job_of_a_pool_finds_a_clean_container_that_waited_for_it(
     with pytest.raises(work.sagemaker.exceptions.ClientError, match="retains a warm pool"):
         work.sagemaker.delete_training_job(TrainingJobName=names[2])
     end(work, names[2])
-    eventually(lambda: containers_of(docker_server) == [], 10, "the removal of the container")
+    eventually(lambda: containers_of(docker_server) == [], 60, "the removal of the container")
     work.sagemaker.delete_training_job(TrainingJobName=names[2])
 
 
@@ -85,13 +85,13 @@ def test_hosts_of_a_pool_reach_each_other_and_exits_and_stops_are_those_of_any_j
         ended = work.train(f"{unique}-{number}", own_image, TOGETHER, instances=2, ResourceConfig=kept)
         assert ended["TrainingJobStatus"] == "Completed", ended
         assert work.model(ended) == {"total": b"3"}
-        eventually(lambda: len(waiting(docker_server)) == 2, 20, "the containers for the next job")
+        eventually(lambda: len(waiting(docker_server)) == 2, 60, "the containers for the next job")
     failed = work.train(f"{unique}-2", own_image, "raise SystemExit(7)", instances=2, ResourceConfig=kept)
     assert failed["FailureReason"].endswith("exit code: 7")
     assert pool(work, f"{unique}-1")["Status"] == "Reused"
-    eventually(lambda: len(waiting(docker_server)) == 2, 20, "the containers for the next job")
+    eventually(lambda: len(waiting(docker_server)) == 2, 60, "the containers for the next job")
     end(work, f"{unique}-2")
-    eventually(lambda: containers_of(docker_server) == [], 10, "the removal of the containers")
+    eventually(lambda: containers_of(docker_server) == [], 60, "the removal of the containers")
 
 
 def test_nothing_of_a_pool_outlives_a_killed_server(own_image: str, tmp_path: Path, unique: str) -> None:
@@ -100,7 +100,7 @@ def test_nothing_of_a_pool_outlives_a_killed_server(own_image: str, tmp_path: Pa
     try:
         work = Work(killed)
         work.train(unique, own_image, ResourceConfig={"KeepAlivePeriodInSeconds": 3600})
-        eventually(lambda: waiting(killed), 20, "the container for the next job")
+        eventually(lambda: waiting(killed), 60, "the container for the next job")
     finally:
         killed.kill()
     eventually(lambda: containers_of(killed) == [], 20, "the removal of the container")
@@ -122,7 +122,7 @@ def test_a_warm_start_costs_little_more_than_an_exec(
     more = []
     try:
         for number in range(1, 6):
-            eventually(lambda: waiting(docker_server), 20, "the container for the next job")
+            eventually(lambda: waiting(docker_server), 60, "the container for the next job")
             begun = time.time()
             said = docker("exec", bare, "python3", "-c", "import json, time; print(time.time())")
             exec_seconds = float(said) - begun

@@ -121,7 +121,7 @@ def test_a_definition_is_read_from_s3(sagemaker: Any, s3: Any, unique: str, buck
         (definition(Steps={}), "Expecting start of Json Array"),
         (definition(Steps=["x"]), "Steps[0] must be an object"),
         (definition(Steps=[{"Type": "Training"}]), "Steps[0] must have a Name"),
-        (definition(Steps=[{"Name": "a", "Type": "Fail"}] * 2), "Two steps are named 'a': names must be unique"),
+        (definition(Steps=[{"Name": "a", "Type": "Training"}] * 2), "Two steps are named 'a': names must be unique"),
     ],
 )
 def test_what_is_no_definition_is_refused_as_aws_does(sagemaker: Any, unique: str, text: str, wrong: str) -> None:

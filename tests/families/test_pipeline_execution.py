@@ -279,7 +279,6 @@ def test_a_callback_step_talks_over_a_queue_of_sqs(
     [
         ("EMR", "run the work in a Processing step"),
         ("EMRServerless", "run the work in a Processing step"),
-        ("ClarifyCheck", "compare them in a Condition step"),
         ("Job", "train a model of your own in a Training step"),
     ],
 )

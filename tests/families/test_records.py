@@ -84,29 +84,6 @@ def test_a_failed_recommendation_job_recommends_nothing(sagemaker: Any, make: Re
     assert (code, "has no recommendation" in message) == ("ValidationException", True)
 
 
-def test_a_component_has_no_copies_and_does_not_come_into_service(sagemaker: Any, make: ResourceMaker) -> None:
-    endpoint = make.make("Endpoint").name
-    name = f"component-{os.urandom(4).hex()}"
-    request = {"InferenceComponentName": name, "Specification": {"ModelName": "m"}, "RuntimeConfig": {"CopyCount": 2}}
-    code, message = refusal(sagemaker.create_inference_component, EndpointName="nobody", **request)
-    assert (code, "Could not find endpoint" in message) == ("ValidationException", True)
-    sagemaker.create_inference_component(EndpointName=endpoint, **request)
-
-    def described() -> dict[str, Any]:
-        found: dict[str, Any] = sagemaker.describe_inference_component(InferenceComponentName=name)
-        return found
-
-    eventually(lambda: described()["InferenceComponentStatus"] == "Failed")
-    assert "does not run them" in described()["FailureReason"]
-    assert described()["EndpointArn"].endswith(f":endpoint/{endpoint}")
-    sagemaker.update_inference_component_runtime_config(
-        InferenceComponentName=name, DesiredRuntimeConfig={"CopyCount": 3}
-    )
-    assert described()["RuntimeConfig"] == {"DesiredCopyCount": 3, "CurrentCopyCount": 0}
-    listed = sagemaker.list_inference_components(EndpointNameEquals=endpoint, StatusEquals="Failed")
-    assert [one["InferenceComponentName"] for one in listed["InferenceComponents"]] == [name]
-
-
 def test_an_endpoint_policy_is_given_back(sagemaker: Any, make: ResourceMaker) -> None:
     endpoint = f"endpoint-{os.urandom(4).hex()}"
     model = make.make("Model", PrimaryContainer={"Image": SKLEARN}).name

@@ -55,7 +55,7 @@ def bridge_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         except OSError:
             return False
 
-    eventually(ready, 20, "the server's readiness")
+    eventually(ready, 60, "the server's readiness")
     yield server
     server.stop()
 

@@ -72,4 +72,39 @@ def test_sdk_v2_runs_functions_as_steps_and_says_what_they_lack(run_script: Run)
     assert reasons["Bare"].startswith("The job could not install the SageMaker SDK, which a function with @step needs")
     assert "pip install 'sageyard[sdk]'" in reasons["Bare"]
     assert reasons["Note"].startswith("The image has no amazon_sagemaker_scheduler, which runs notebook jobs")
-    assert "Processing step" in reasons["Note"]
+    assert "sagemaker-distribution-prod" in reasons["Note"]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("version", [2, 3])
+def test_notebook_jobs_run_as_steps_with_parameters_and_say_which_cell_failed(run_script: Run, version: int) -> None:
+    report = run_script(version, f"v{version}_notebook_job")
+    assert report["status"] == "Succeeded", report["steps"]
+    assert report["first"] == "Acme 0.5 from the script"
+    assert report["second"] == f"after {report['job']} Completed note.ipynb {report['notebook']}"
+    assert report["files"] == sorted(["note.ipynb", report["notebook"], "sagemaker_job_execution.log"])
+    assert report["place"].endswith(
+        f"/v{version}-notebooks/{report['execution']}/First/{report['job']}/output/output.tar.gz"
+    )
+    broken, reason = report["broken"]
+    assert broken == "Failed"
+    assert reason.startswith(
+        "AlgorithmError: [SM-111] Error with executing notebook\n"
+        'Exception encountered at "In [2]": ZeroDivisionError: division by zero\n'
+    )
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("version", [2, 3])
+def test_the_data_of_a_transform_job_are_checked_before_or_after_it(run_script: Run, version: int) -> None:
+    report = run_script(version, "checked_transform")
+    normal, drifted = report["normal"], report["drifted"]
+    names = ("Baseline", "Before-monitoring", "Before-transform", "After-transform", "After-monitoring")
+    assert (normal["status"], normal["steps"]) == ("Succeeded", dict.fromkeys(names, "Succeeded"))
+    assert normal["order"] == [True, True]
+    assert normal["violations"] == ""
+    assert drifted["status"] == "Failed"
+    assert "Before-transform" not in drifted["steps"]
+    assert drifted["steps"]["Before-monitoring"].startswith("ClientError: The check found violations: see s3://")
+    assert drifted["steps"]["After-monitoring"] == "Succeeded", "violations do not fail this one"
+    assert drifted["violations"].endswith("/After/constraint_violations.json")

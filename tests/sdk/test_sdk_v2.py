@@ -35,3 +35,13 @@ def test_scikit_learn_scripts_process_train_and_serve(run_script: Run) -> None:
     assert report["metrics"]["accuracy"] > 0.9
     assert report["accuracy"] > 0.85
     assert "invalid float value: 'none'" in report["failure"]
+
+
+@pytest.mark.timeout(300)
+def test_models_share_an_endpoint_as_inference_components(run_script: Run) -> None:
+    report = run_script(2, "v2_components")
+    assert report["based"] is True
+    assert report["answers"] == [[["14.0"]], [["21.0"]]]
+    assert report["listed"] == ["times-2", "times-3"]
+    assert report["updated"] == [["35.0"]]
+    assert report["copies"] == {"DesiredCopyCount": 1, "CurrentCopyCount": 1}

@@ -96,12 +96,22 @@ def _bias(key: str, now: Json, before: Json, margins: Margins) -> Iterator[Json]
     for facet, groups in now["facets"].items():
         if facet not in before["facets"]:
             raise AnalysisError(_lacks(f"the facet {facet!r} in {key}, only {', '.join(before['facets'])}"))
-        known = {_group(each["value_or_threshold"]): each["metrics"] for each in before["facets"][facet]}
+        known = {_group(each["value_or_threshold"]): each for each in before["facets"][facet]}
+        if not any(_group(each["value_or_threshold"]) in known for each in groups):
+            theirs, ours = (
+                ", ".join(each["value_or_threshold"] for each in each_side)
+                for each_side in (before["facets"][facet], groups)
+            )
+            raise AnalysisError(
+                f"The baseline constraints have for the facet {facet!r} in {key} the groups {theirs}, this analysis "
+                f"has {ours}: none is the same. Numbers are compared with a threshold where many are different, else "
+                "they are categories. Make the baseline with data like what is monitored."
+            )
         for group in groups:
             value = group["value_or_threshold"]
             if _group(value) not in known:
                 continue  # a category that came up since
-            limits = {metric["name"]: number(metric["value"]) for metric in known[_group(value)]}
+            limits = {metric["name"]: number(metric["value"]) for metric in known[_group(value)]["metrics"]}
             for metric in group["metrics"]:
                 name, measured = metric["name"], number(metric["value"])
                 limit = limits.get(name)
@@ -112,7 +122,7 @@ def _bias(key: str, now: Json, before: Json, margins: Margins) -> Iterator[Json]
                 if abs(measured - neutral) - margin > abs(limit - neutral) + TOLERANCE:
                     yield {
                         "facet": facet,
-                        "facet_value": _written(value),
+                        "facet_value": written(value),
                         "metric_name": name,
                         "constraint_check_type": "bias_drift_check",
                         "description": f"Metric value {measured} doesn't meet the baseline constraint requirement "
@@ -122,10 +132,10 @@ def _bias(key: str, now: Json, before: Json, margins: Margins) -> Iterator[Json]
 
 def _group(text: str) -> str:
     """What a group goes by in every dataset: `(40, 80]` ends with the largest value of this one."""
-    return text.partition(",")[0] if text.startswith("(") else text
+    return f"> {written(text)}" if text.startswith("(") else text
 
 
-def _written(value: str) -> str:
+def written(value: str) -> str:
     """A group as the configuration's `value_or_threshold` has it: of `(40.0, 80.0]` the threshold."""
     if not value.startswith("("):
         return value
@@ -140,8 +150,8 @@ def _attributions(now: Json, before: Json) -> Iterator[Json]:
         values, worth = explained["global_shap_values"], before[label]["global_shap_values"]
         if values.keys() != worth.keys():
             raise AnalysisError(
-                f"The baseline constraints explain the features {', '.join(worth)}, but this analysis {', '.join(values)}"
-                ". Make the baseline with the columns of what is monitored, and name them in headers."
+                f"The baseline constraints explain the features {', '.join(worth)}, this analysis explains "
+                f"{', '.join(values)}. Make the baseline with the columns of what is monitored, named by headers."
             )
         score = gain(values, worth)
         if score < LEAST_GAIN:

@@ -1,8 +1,8 @@
 """The job of a monitoring schedule: what it is asked to do, in variables, and the dataset that it analyses.
 
 Names of the variables: model-monitor-byoc-contract-inputs, and those of a model quality job for where features and
-predictions stand. The configuration is that which ModelBiasMonitor and ModelExplainabilityMonitor of the SDKs upload: it
-says neither what the data's format is nor, of bias, which metrics are wanted. All of them are.
+predictions stand. The configuration is that which ModelBiasMonitor and ModelExplainabilityMonitor of the SDKs upload:
+it says neither what the data's format is nor, of bias, which metrics are wanted. All of them are.
 """
 
 import json
@@ -87,7 +87,7 @@ class Monitor:
             methods |= {"pre_training_bias": {"methods": "all"}, "post_training_bias": {"methods": "all"}}
         document |= {"dataset_type": CSV, "predicted_label": PREDICTED}
         config = AnalysisConfig.parse(document)
-        table = labelled_table(config, captured(self.source, self.window), self.attributes, self.window)
+        table = labelled_table(config, captured(self.source, self.window), self.attributes)
         return config, arrange(config, table, scratch)
 
     def _explained(self, document: dict[str, Any], scratch: Path) -> tuple[AnalysisConfig, Dataset]:
@@ -107,7 +107,7 @@ class Monitor:
         records = captured(self.source, self.window)
         document["dataset_type"] = CSV if records.is_csv() else JSON_LINES
         config = AnalysisConfig.parse(document)
-        frame = frame_of(config, records, self.attributes, self.window)
+        frame = frame_of(config, records, self.attributes)
         return config, arrange(config, Table(frame, None, None, 1), scratch)
 
     def _file_type(self) -> str | None:

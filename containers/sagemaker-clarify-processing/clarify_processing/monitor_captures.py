@@ -1,11 +1,9 @@
 """Captured calls, and outputs of transform jobs, as a table: features, predictions and the labels merged with them.
 
-Records: model-monitor-data-capture-endpoint and model-monitor-model-quality-merge. Where features and predictions stand:
-API reference, EndpointInput (FeaturesAttribute, InferenceAttribute, ProbabilityAttribute).
+Records: model-monitor-data-capture-endpoint and model-monitor-model-quality-merge. Where features and predictions
+stand: API reference, EndpointInput (FeaturesAttribute, InferenceAttribute, ProbabilityAttribute).
 """
 
-import base64
-import binascii
 import csv
 import json
 import re
@@ -25,13 +23,13 @@ from .config import AnalysisConfig
 from .csvfile import MISSING
 from .errors import AnalysisError
 from .files import Table
-from .model_input import CSV, JSON, JSON_LINES
-from .model_output import ModelOutput, Predictions, media_type
+from .model_input import CSV
+from .model_output import ModelOutput, Predictions
+from .monitor_payload import Json, documents_of, kind_of, text_of
 
 PREDICTED = "predicted label"
 INPUT, OUTPUT, BATCH = "endpointInput", "endpointOutput", "batchTransformOutput"
 _HOUR = re.compile(r"/(\d{4})/(\d{2})/(\d{2})/(\d{2})/[^/]+$")
-Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class Records:
 
     def is_csv(self) -> bool:
         """Whether the calls' inputs are CSV."""
-        return _kind(_input(self.records[0])) == CSV
+        return kind_of(_input(self.records[0])) == CSV
 
 
 def captured(source: Path, window: Window) -> Records:
@@ -103,28 +101,27 @@ def captured(source: Path, window: Window) -> Records:
     return Records(records)
 
 
-def frame_of(config: AnalysisConfig, records: Records, attributes: Attributes, window: Window) -> pd.DataFrame:
+def frame_of(config: AnalysisConfig, records: Records, attributes: Attributes) -> pd.DataFrame:
     """The features of all calls, named by `headers`."""
-    rows = [row for record in records.records for row in _rows_of(record, attributes)]
-    frame = _frame(rows)
-    return _named(frame, _feature_headers(config, frame), None)
+    frame = _frame([row for record in records.records for row in _rows_of(record, attributes)])
+    return frame.set_axis(pd.Index(_names(config, frame)), axis=1)
 
 
-def labelled_table(config: AnalysisConfig, records: Records, attributes: Attributes, window: Window) -> Table:
+def labelled_table(config: AnalysisConfig, records: Records, attributes: Attributes) -> Table:
     """The features with labels and predicted labels, columns in the order of `headers`; AnalysisError names the call
     or the column that does not fit."""
     rows: list[Any] = []
     labels: list[Any] = []
     answers = []
-    label_name = _label_name(config)
-    width = None if config.headers is None else len(_without_label(config, config.headers))
+    name = _label_name(config)
+    width = None if config.headers is None else len(_without_label(config))
     output = ModelOutput(attributes.inference, attributes.probability, (config.predictor or {}).get("label_headers"))
     for record in records.records:
         try:
             found = _rows_of(record, attributes)
             if BATCH in record["captureData"] and found and isinstance(found[0], list):
                 found = [row[:width] for row in found]  # after the features, the output has predictions, id and time
-            truth = _labels_of(record, label_name)
+            truth = _labels_of(record, name)
             if len(truth) != len(found):
                 raise AnalysisError(
                     f"A captured call has {len(found)} rows and its ground truth {len(truth)} labels. Upload one label "
@@ -135,11 +132,13 @@ def labelled_table(config: AnalysisConfig, records: Records, attributes: Attribu
             raise AnalysisError(f"{error} (eventId {_event(record)})") from None
         rows += found
         labels += truth
-    frame = _frame(rows)
-    label = _typed(pd.Series(labels, dtype=object, name=label_name))
+    label = _typed(pd.Series(labels, dtype=object, name=name))
     joined = Predictions.joined(answers)
     predicted = predicted_labels(config, label, joined.labels, joined.scores)
-    frame = _named(frame, _feature_headers(config, frame), label)
+    frame = _frame(rows)
+    frame = frame.set_axis(pd.Index(_names(config, frame)), axis=1).assign(**{name: label})
+    if config.headers is not None and set(config.headers) == set(frame.columns):
+        frame = frame[config.headers]  # where a facet's index means what it means in the baseline's dataset
     return Table(frame, label, predicted.rename(PREDICTED), 1)
 
 
@@ -153,35 +152,24 @@ def _label_name(config: AnalysisConfig) -> str:
     return str(label)
 
 
-def _without_label(config: AnalysisConfig, headers: Sequence[str]) -> list[str]:
-    return [name for name in headers if name != _label_name(config)]
+def _without_label(config: AnalysisConfig) -> list[str]:
+    return [name for name in config.headers or () if config.label is None or name != _label_name(config)]
 
 
-def _feature_headers(config: AnalysisConfig, frame: pd.DataFrame) -> list[str]:
-    """The names of the features: those of `headers`, which may have the label, or those that JSON has."""
+def _names(config: AnalysisConfig, frame: pd.DataFrame) -> list[str]:
+    """The names of the features: those that JSON objects have, else those of `headers`, which may have the label."""
     width = frame.shape[1]
-    if not all(isinstance(name, int) for name in frame.columns):
+    if any(isinstance(name, str) for name in frame.columns):
         return list(frame.columns)
     if config.headers is None:
         return [f"column_{index}" for index in range(width)]
-    names = _without_label(config, config.headers)
-    if len(names) == width:
-        return names
-    if len(config.headers) == width:
-        return config.headers
-    raise AnalysisError(
-        f"The captured calls have {width} features, but headers of analysis_config.json names {len(names)}: "
-        f"{', '.join(names[:20])}. Name every column of the requests, in their order, and the label."
-    )
-
-
-def _named(frame: pd.DataFrame, names: list[str], label: pd.Series | None) -> pd.DataFrame:
-    """The columns with their names; the label has its place among them, so that indices of facets mean what they mean
-    in the dataset of the baseline."""
-    frame = frame.set_axis(pd.Index(names), axis=1)
-    if label is not None:
-        frame[str(label.name)] = label
-    return frame
+    names = _without_label(config)
+    if len(names) != width:
+        raise AnalysisError(
+            f"The captured calls have {width} features, but headers of analysis_config.json names {len(names)} beside "
+            f"the label: {', '.join(names[:20])}. Name every column of the requests in their order, and the label."
+        )
+    return names
 
 
 # -- one call -----------------------------------------------------------------------------------------------------
@@ -190,9 +178,9 @@ def _named(frame: pd.DataFrame, names: list[str], label: pd.Series | None) -> pd
 def _rows_of(record: Json, attributes: Attributes) -> list[Any]:
     """The features of a call: lists of cells, or objects."""
     payload = _input(record)
-    if _kind(payload) == CSV:
-        return [list(row) for row in csv.reader(_text(payload).splitlines()) if row]
-    documents = _documents(payload)
+    if kind_of(payload) == CSV:
+        return [list(row) for row in csv.reader(text_of(payload).splitlines()) if row]
+    documents = documents_of(payload)
     if attributes.features is not None:
         documents = [_searched(attributes.features, document) for document in documents]
     return [row for document in documents for row in _flat_rows(document)]
@@ -219,7 +207,7 @@ def _predictions(output: ModelOutput, record: Json, count: int) -> Predictions:
     if not payload:
         raise AnalysisError("A captured call has no output: capture Output in the endpoint's DataCaptureConfig.")
     try:
-        return output.read(_text(payload).encode(), _kind(payload), count)
+        return output.read(text_of(payload).encode(), kind_of(payload), count)
     except AnalysisError as error:
         raise AnalysisError(
             f"{error}. What is called predictor here is InferenceAttribute (label) and ProbabilityAttribute of the job "
@@ -231,12 +219,12 @@ def _labels_of(record: Json, name: str) -> list[Any]:
     truth = record.get("groundTruthData")
     if not isinstance(truth, dict):
         raise AnalysisError("A record has no groundTruthData: the dataset is not what the ground truth merge writes.")
-    if _kind(truth) == CSV:
-        return [row[0] for row in csv.reader(_text(truth).splitlines()) if row] or [None]
+    if kind_of(truth) == CSV:
+        return [row[0] for row in csv.reader(text_of(truth).splitlines()) if row] or [None]
     found = []
-    for document in _documents(truth):
-        for value in document if isinstance(document, list) else [document]:
-            found.append(value.get(name) if isinstance(value, dict) else value)
+    for document in documents_of(truth):
+        values = document if isinstance(document, list) else [document]
+        found += [value.get(name) if isinstance(value, dict) else value for value in values]
     return found
 
 
@@ -258,9 +246,6 @@ def _event(record: Json) -> str:
     return str(event.get("inferenceId") or event.get("eventId") or "?")
 
 
-# -- payloads -----------------------------------------------------------------------------------------------------
-
-
 def _lines(path: Path) -> Iterator[Json]:
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
@@ -273,45 +258,6 @@ def _lines(path: Path) -> Iterator[Json]:
                 raise AnalysisError(f"{path.name} line {number} is not a captured record: {error!r}.") from None
             if captured:
                 yield record
-
-
-def _kind(payload: Json) -> str:
-    encoding, observed = (
-        str(payload.get("encoding", "CSV")).upper(),
-        media_type(str(payload.get("observedContentType", ""))),
-    )
-    if encoding == "CSV":
-        return CSV
-    if observed in (CSV, JSON_LINES, JSON):
-        return observed
-    if encoding == "JSON":
-        return JSON
-    raise AnalysisError(
-        f"Captured data with encoding {encoding} and content type {observed!r} is neither CSV nor JSON: list the type "
-        "in CaptureContentTypeHeader of the endpoint's DataCaptureConfig."
-    )
-
-
-def _text(payload: Json) -> str:
-    data = payload.get("data")
-    text = data if isinstance(data, str) else "" if data is None else json.dumps(data)
-    if str(payload.get("encoding", "")).upper() != "BASE64":
-        return text
-    try:
-        return base64.b64decode(text, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise AnalysisError(f"Captured data is marked BASE64 but cannot be decoded: {error}.") from None
-
-
-def _documents(payload: Json) -> list[Any]:
-    text = _text(payload)
-    try:
-        return [json.loads(text)]
-    except ValueError:
-        try:
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
-        except ValueError as error:
-            raise AnalysisError(f"Captured data is marked JSON but is not: {error}.") from None
 
 
 def _searched(path: str, document: Any) -> Any:

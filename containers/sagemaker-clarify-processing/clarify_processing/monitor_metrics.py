@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .drift import number
+from .drift import number, written
 
 STAGES = {"pre_training_bias_metrics": "Pre-training", "post_training_bias_metrics": "Post-Training"}
 INFINITE = 2.348543e108
@@ -44,9 +44,9 @@ def _bias(analysis: Mapping[str, Any]) -> Iterator[Point]:
                 dimensions = {
                     "BiasStage": stage,
                     "Label": section["label"],
-                    "LabelValue": section["label_value_or_threshold"],
+                    "LabelValue": written(section["label_value_or_threshold"]),
                     "Facet": facet,
-                    "FacetValue": group["value_or_threshold"],
+                    "FacetValue": written(group["value_or_threshold"]),
                 }
                 for metric in group["metrics"]:
                     if (value := number(metric["value"])) is not None:

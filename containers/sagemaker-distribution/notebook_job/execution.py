@@ -1,7 +1,8 @@
 """Executes a notebook with parameters by papermill, as Studio does (developer guide: Notebook jobs, constraints).
 
 Hyperparameters of the job become the cell `injected-parameters`, behind the one tagged `parameters` or else at the top:
-all texts, as hyperparameters are. The executed notebook is written after each cell, so that it is there whatever happens.
+all texts, as hyperparameters are. The executed notebook is written after each cell, so that it is there whatever
+happens.
 """
 
 import json

@@ -15,18 +15,16 @@ from .capture import records_of
 from .errors import AnalysisError, Uneven
 from .layout import Layout
 from .payload import csv_rows
+from .plain import NOT_PLAIN, inside, read_lines, refuse
 from .portions import portions
 from .table import Table, finish, type_of_texts
 from .window import Window
 
-_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z?"
 _FIRST = 4 << 20
 """Bytes from which the types of the columns are guessed; what follows is held against them."""
 TEXT, EMPTY = "VARCHAR", ""
 _LEADING_ZERO = "({0} >= '00' AND {0} < '0:' OR {0} >= '-00' AND {0} < '-0:' OR {0} >= '+00' AND {0} < '+0:')"
 """A digit after a leading zero: ':' is what follows '9'."""
-_NOT_PLAIN = ("chr(34)", *(f"chr({code})" for code in (11, 12, 13, 28, 29, 30, 133, 8232, 8233)))
-"""Quotes, and what Python takes for a line end and CSV does not."""
 
 
 class CsvCalls:
@@ -94,11 +92,8 @@ class CsvCalls:
         """A query for the rows, a list of texts per direction."""
         fields = {name for names in self._indexes.values() for name in names}
         struct = ", ".join(f'{name} STRUCT("data" VARCHAR, encoding VARCHAR)' for name in sorted(fields))
-        files = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
-        source = (
-            f"read_json([{files}], format='newline_delimited', records=true, columns={{"
-            f"'captureData': 'STRUCT({struct})', 'eventMetadata': 'STRUCT(inferenceTime VARCHAR)'}})"
-        )
+        columns = {"captureData": f"STRUCT({struct})", "eventMetadata": "STRUCT(inferenceTime VARCHAR)"}
+        source = read_lines(paths, columns)
         payloads = [
             f"coalesce({', '.join(f'captureData.{name}' for name in names)}) AS {side}"
             for side, names in self._indexes.items()
@@ -107,7 +102,7 @@ class CsvCalls:
         absent = [f"{side} IS NOT NULL" for side, width in self._widths.items() if not width]
         strange = [f"{side}.data IS NULL OR upper(ifnull({side}.encoding, 'CSV')) <> 'CSV'" for side in sides]
         texts = ", ".join(f"replace({side}.data, chr(13) || chr(10), chr(10)) AS {side}" for side in sides)
-        marks = " OR ".join(f"contains({side}, {mark})" for side in sides for mark in _NOT_PLAIN)
+        marks = " OR ".join(f"contains({side}, {mark})" for side in sides for mark in NOT_PLAIN)
         lines = ", ".join(f"unnest(string_split({side}, chr(10))) AS {side}" for side in sides)
         empty = [f"ifnull({side}, '') = ''" for side in sides]
         values = ", ".join(f"string_split({side}, ',') AS {side}" for side in sides)
@@ -115,9 +110,9 @@ class CsvCalls:
         return (
             f"SELECT * FROM (SELECT {values} FROM (SELECT {lines} FROM (SELECT {texts} FROM "
             f"(SELECT captureData, {', '.join(payloads)}, eventMetadata.inferenceTime AS made FROM {source}) "
-            f"WHERE {_inside(self._window)} AND {_refuse(' OR '.join(['captureData IS NULL', *absent, *strange]))}) "
-            f"WHERE {_refuse(marks)}) WHERE NOT ({' AND '.join(empty)}) AND {_refuse(' OR '.join(empty))}) "
-            f"WHERE {_refuse(widths)}"
+            f"WHERE {inside(self._window)} AND {refuse(' OR '.join(['captureData IS NULL', *absent, *strange]))}) "
+            f"WHERE {refuse(marks)}) WHERE NOT ({' AND '.join(empty)}) AND {refuse(' OR '.join(empty))}) "
+            f"WHERE {refuse(widths)}"
         )
 
 
@@ -130,20 +125,6 @@ def _width(payload: Any) -> int:
     if not rows:
         raise Uneven("The first call has no rows.")
     return len(rows[0])
-
-
-def _inside(window: Window | None) -> str:
-    if window is None:
-        return "true"
-    start, end = (f"TIMESTAMP '{time:%Y-%m-%d %H:%M:%S.%f}'" for time in (window.start, window.end))
-    return (
-        f"CASE WHEN made IS NULL THEN true WHEN regexp_full_match(made, '{_TIME}') "
-        f"THEN CAST(made AS TIMESTAMP) >= {start} AND CAST(made AS TIMESTAMP) < {end} ELSE error('time') END"
-    )
-
-
-def _refuse(condition: str) -> str:
-    return f"CASE WHEN {condition} THEN error('not plain CSV') ELSE true END"
 
 
 def _typed(cell: str, kind: str) -> str:

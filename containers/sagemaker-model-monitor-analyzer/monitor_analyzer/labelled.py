@@ -1,18 +1,23 @@
 """Predictions side by side with the labels that turned out to be true."""
 
+import logging
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 
+from .answers import CsvAnswers
 from .attribute import Attribute
 from .capture import records_of
 from .dataset import load
 from .environment import QualityRequest, Request
-from .errors import AnalysisError
+from .errors import AnalysisError, Uneven
 from .scripts import Preprocessor
+from .table import open_database
 from .window import files_of
 
 MEANINGS = {
@@ -47,14 +52,52 @@ def load_labelled(request: Request, quality: QualityRequest, scratch: Path) -> L
             "Captured data has no labels: a model quality analysis reads what the ground truth merge has written, "
             'dataset_format {"sagemakerMergeJson":{"captureIndexNames":["endpointOutput"]}}.'
         )
-    read = _merged(request, attributes) if kind == "sagemakermergejson" else _table(request, attributes, scratch)
-    whole = np.logical_and.reduce([_present(column) for column in read.values()])
-    labelled = Labelled({name: column[whole] for name, column in read.items()}, int((~whole).sum()))
+    if kind != "sagemakermergejson":
+        labelled = _whole(_table(request, attributes, scratch))
+    else:
+        labelled = _plain(request, quality, attributes, scratch) or _whole(_merged(request, attributes))
     if not labelled.rows:
         raise AnalysisError(
-            f"No data: none of the {len(whole)} rows of {request.source} has both a prediction and a label."
+            f"No data: none of the {labelled.left_out} rows of {request.source} has both a prediction and a label."
         )
     return labelled
+
+
+def _whole(columns: Mapping[str, np.ndarray]) -> Labelled:
+    """The rows that have every value."""
+    whole = np.logical_and.reduce([_present(column) for column in columns.values()])
+    return Labelled({name: column[whole] for name, column in columns.items()}, int((~whole).sum()))
+
+
+def _plain(
+    request: Request, quality: QualityRequest, attributes: Mapping[str, Attribute], scratch: Path
+) -> Labelled | None:
+    """Merged calls in portions; None if they have to be read a record at a time."""
+    if request.preprocessor:
+        return None
+    files = files_of(request.source, request.window)
+    places = {name: attribute.index for name, attribute in ({"ground_truth": FIRST} | dict(attributes)).items()}
+    fractions = set(places) if quality.problem_type == "Regression" else {"probability"}
+    texts: dict[str, str] = {}
+    try:
+        with tempfile.TemporaryDirectory(dir=scratch) as folder, open_database(scratch) as connection:
+            answers = CsvAnswers(files, request.window, _outputs(request), places)
+            found = [
+                _whole({name: _shared(column, texts) for name, column in columns.items()})
+                for columns in answers.portions(connection, fractions, Path(folder))
+            ]
+    except (Uneven, duckdb.Error) as error:
+        logging.debug("Not read in portions: %s", error)
+        return None
+    if not found:
+        return None
+    columns = {name: np.concatenate([one.columns[name] for one in found]) for name in places}
+    return Labelled(columns, sum(one.left_out for one in found))
+
+
+def _shared(column: np.ndarray, texts: dict[str, str]) -> np.ndarray:
+    """Equal texts as one object: there are few, and many rows."""
+    return column if column.dtype.kind == "f" else _array([texts.setdefault(text, text) for text in column])
 
 
 def _present(column: np.ndarray) -> np.ndarray:
@@ -113,10 +156,15 @@ def _array(values: Sequence[Any]) -> np.ndarray:
     return array
 
 
+def _outputs(request: Request) -> list[str]:
+    """The capture indexes of answers."""
+    indexes = [*request.dataset_format.capture_indexes, "endpointOutput", "batchTransformOutput"]
+    return [index for index in indexes if index.endswith("Output")]
+
+
 def _of_call(record: Mapping[str, Any], request: Request, attributes: Mapping[str, Attribute]) -> dict[str, list[Any]]:
     data = record["captureData"]
-    indexes = [*request.dataset_format.capture_indexes, "endpointOutput", "batchTransformOutput"]
-    output = next((data[index] for index in indexes if index.endswith("Output") and data.get(index)), None)
+    output = next((data[index] for index in _outputs(request) if data.get(index)), None)
     if output is None:
         raise AnalysisError("A captured call has no output: capture Output in the endpoint's DataCaptureConfig.")
     labels = _labels(record, attributes.get("ground_truth"))

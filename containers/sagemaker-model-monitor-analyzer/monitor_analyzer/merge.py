@@ -8,17 +8,22 @@ The merged calls of an hour are one file with a name of its own, so that merging
 come, replaces what was merged before.
 """
 
+import itertools
 import json
 import logging
+import tempfile
 import uuid
-from collections.abc import Iterator
-from itertools import groupby
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from .capture import records_of
 from .environment import MergeRequest
-from .errors import AnalysisError
+from .errors import AnalysisError, Uneven
+from .join import JoinedLines
+from .table import open_database
 from .window import files_of
 
 LABEL = (
@@ -28,43 +33,65 @@ LABEL = (
 
 def merge(request: MergeRequest) -> str:
     """Join and write; returns the exit message. AnalysisError where no call has a label."""
-    labels, without_id = _labels(request.ground_truth)
-    used: set[str] = set()
-    calls, merged, example = 0, 0, ""
     captures = files_of(request.source, request.window)
-    for folder, files in groupby(captures, key=lambda path: path.parent):
-        lines = []
-        for record in records_of(list(files), None):
-            calls += 1
-            event = record.get("eventMetadata") or {}
-            key = str(event.get("inferenceId") or event.get("eventId") or "")
-            example = example or key
-            if key in labels:
-                used.add(key)
-                lines.append(json.dumps({**record, "groundTruthData": labels[key]}, separators=(",", ":")) + "\n")
-        if lines:
-            merged += len(lines)
-            _write(request.output / folder.relative_to(request.source), lines)
+    truth = _label_files(request.ground_truth)
+    with tempfile.TemporaryDirectory(prefix="monitor-") as scratch, open_database(Path(scratch)) as connection:
+        try:
+            joined: JoinedLines | _JoinedRecords = JoinedLines(connection, captures, truth)
+            merged = _write(request, captures, joined)
+        except (Uneven, duckdb.Error) as error:
+            logging.debug("Not joined by the database: %s", error)
+            joined = _JoinedRecords(truth)
+            merged = _write(request, captures, joined)
     if not merged:
         raise AnalysisError(
-            f"No ground truth matches: {calls} captured calls, with ids such as {example!r}, and {len(labels)} labels, "
-            f"with ids such as {next(iter(labels), '')!r}, have no id in common. A label's eventMetadata.eventId must "
+            f"No ground truth matches: {joined.calls} captured calls, with ids such as {joined.call_example!r}, and "
+            f"{joined.labels} labels, with ids such as {joined.label_example!r}, have no id in common. A label's "
+            "eventMetadata.eventId must "
             "be the InferenceId that was sent with the call, the captured eventId where none was sent, or the "
             "SageMakerInferenceId of a transform job's output. Upload the labels of these calls, or, if labels come "
             "later, move the window back with StartTimeOffset and EndTimeOffset."
         )
-    logging.info("%d labels had no eventId and were left out", without_id)
+    logging.info("%d labels had no eventId and were left out", joined.without_id)
     return (
-        f"Completed: {merged} of {calls} captured calls have a label; {len(labels) - len(used)} of {len(labels)} "
-        "labels match no captured call."
+        f"Completed: {merged} of {joined.calls} captured calls have a label; {joined.labels - joined.used} of "
+        f"{joined.labels} labels match no captured call."
     )
 
 
-def _labels(folder: Path) -> tuple[dict[str, dict[str, Any]], int]:
+class _JoinedRecords:
+    """The same as JoinedLines, a record at a time: it reads everything and says what cannot be read."""
+
+    def __init__(self, truth: Sequence[Path]) -> None:
+        self._labels, self.without_id = _labels(truth)
+        self.labels, self.label_example = len(self._labels), next(iter(self._labels), "")
+        self._used: set[str] = set()
+        self.calls, self.call_example = 0, ""
+
+    @property
+    def used(self) -> int:
+        return len(self._used)
+
+    def lines(self, files: Sequence[Path]) -> Iterator[bytes]:
+        for record in records_of(files, None):
+            self.calls += 1
+            event = record.get("eventMetadata") or {}
+            key = str(event.get("inferenceId") or event.get("eventId") or "")
+            self.call_example = self.call_example or key
+            if key in self._labels:
+                self._used.add(key)
+                merged = {**record, "groundTruthData": self._labels[key]}
+                yield json.dumps(merged, separators=(",", ":")).encode() + b"\n"
+
+    def finish(self) -> None:
+        """Nothing is left to do."""
+
+
+def _labels(files: Sequence[Path]) -> tuple[dict[str, dict[str, Any]], int]:
     """Id -> groundTruthData, and how many records name no id."""
     labels: dict[str, dict[str, Any]] = {}
     without_id = 0
-    for path, number, record in _records(folder):
+    for path, number, record in _records(files):
         data, event = record.get("groundTruthData"), record.get("eventMetadata")
         if not isinstance(data, dict) or not isinstance(event, dict):
             raise AnalysisError(f"{path} line {number} is not a ground truth record. Each line must be like {LABEL}.")
@@ -76,9 +103,12 @@ def _labels(folder: Path) -> tuple[dict[str, dict[str, Any]], int]:
     return labels, without_id
 
 
-def _records(folder: Path) -> Iterator[tuple[Path, int, dict[str, Any]]]:
-    """The ground truth records in the order of their hours."""
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith((".", "_"))]
+def _label_files(folder: Path) -> list[Path]:
+    """In the order of their hours."""
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith((".", "_"))]
+
+
+def _records(files: Sequence[Path]) -> Iterator[tuple[Path, int, dict[str, Any]]]:
     for path in files:
         with path.open(encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, 1):
@@ -95,7 +125,18 @@ def _records(folder: Path) -> Iterator[tuple[Path, int, dict[str, Any]]]:
                 yield path, number, record
 
 
-def _write(folder: Path, lines: list[str]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    name = uuid.uuid5(uuid.NAMESPACE_URL, "/".join(folder.parts[-6:]))
-    (folder / f"part-00000-{name}.c000.jsonl").write_text("".join(lines), encoding="utf-8")
+def _write(request: MergeRequest, captures: Sequence[Path], joined: JoinedLines | _JoinedRecords) -> int:
+    """Write the hours that have merged calls; returns how many there are."""
+    merged = 0
+    for source, files in itertools.groupby(captures, key=lambda path: path.parent):
+        lines = joined.lines(list(files))
+        folder = request.output / source.relative_to(request.source)
+        if first := next(lines, None):
+            folder.mkdir(parents=True, exist_ok=True)
+            name = uuid.uuid5(uuid.NAMESPACE_URL, "/".join(folder.parts[-6:]))
+            with (folder / f"part-00000-{name}.c000.jsonl").open("wb") as file:
+                for line in itertools.chain([first], lines):
+                    merged += 1
+                    file.write(line)
+    joined.finish()
+    return merged

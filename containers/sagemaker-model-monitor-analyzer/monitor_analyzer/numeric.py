@@ -31,14 +31,17 @@ class Numeric:
         values = values[first:last]
         if len(values) == 0:
             return
-        total = self.present + len(values)
-        mean = values.mean()
-        step, deviations = mean - self.mean, values - mean
+        total, added = self.present + len(values), float(values.sum())
+        mean = added / len(values)
+        step = mean - self.mean
+        room = values - mean
+        # a sum of squares, and no product of vectors: the threads of BLAS wait for one another at the cost of a core
+        squares = float(np.square(room, out=room).sum())
         # deviations of two parts put together (Chan, Golub, LeVeque 1979): one pass without losing digits
-        self.squares += float(deviations @ deviations) + step * step * self.present * len(values) / total
-        self.mean += float(step) * len(values) / total
-        self.sum += float(values.sum())
-        self.fractional += int(np.count_nonzero(values != np.trunc(values)))
+        self.squares += squares + step * step * self.present * len(values) / total
+        self.mean += step * len(values) / total
+        self.sum += added
+        self.fractional += int(np.count_nonzero(values != np.trunc(values, out=room)))
         self.present = total
         self.min, self.max = min(self.min, float(values[0])), max(self.max, float(values[-1]))
         self.sketch.add(values)

@@ -25,6 +25,9 @@ def portions(
     size, limit = 0, first or SIZE
     for path in files:
         if path.stat().st_size > limit and path.suffix != ".gz":
+            if small:  # in the order of the files
+                yield small, True
+                small, size = [], 0
             yield from _pieces(path, scratch / f"piece{path.suffix}", quoted, limit)
             limit = SIZE
             continue

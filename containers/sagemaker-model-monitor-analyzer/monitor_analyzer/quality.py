@@ -140,22 +140,33 @@ def _constraints(path: Path, member: str) -> dict[str, Any]:
 def _numbers(column: np.ndarray, what: str) -> np.ndarray:
     if column.dtype.kind in "iufb":
         return column.astype(float)
-    numbers = np.empty(len(column))
-    for i, value in enumerate(column):
-        try:
-            numbers[i] = float(value)
-        except (TypeError, ValueError):
-            raise AnalysisError(f"The {what} has the value {str(value)[:80]!r}, which is not a number.") from None
-    return numbers
+    try:
+        return np.fromiter(map(float, column), float, len(column))
+    except (TypeError, ValueError):
+        value = next(value for value in column if not _is_number(value))
+    raise AnalysisError(f"The {what} has the value {str(value)[:80]!r}, which is not a number.")
 
 
-def _names(column: np.ndarray) -> np.ndarray:
-    """Classes as text: 1, 1.0 and "1.0" are one class."""
-    values, codes = np.unique(
-        column if column.dtype.kind in "iufb" else np.array([str(value).strip() for value in column]),
-        return_inverse=True,
-    )
-    return np.array([_class(str(value)) for value in values])[codes]
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _classes(column: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """The different classes as text, and the place of each row's class: 1, 1.0 and "1.0" are one class."""
+    if column.dtype.kind in "iufb":
+        values, codes = np.unique(column, return_inverse=True)
+        texts = [str(value) for value in values]
+    else:
+        seen: dict[str, int] = {}
+        codes = np.fromiter((seen.setdefault(str(value).strip(), len(seen)) for value in column), int, len(column))
+        texts = list(seen)
+    places: dict[str, int] = {}
+    joined = np.array([places.setdefault(_class(text), len(places)) for text in texts], dtype=np.int64)
+    return list(places), joined[codes]
 
 
 def _class(text: str) -> str:
@@ -167,28 +178,28 @@ def _class(text: str) -> str:
 
 
 def _zero_or_one(column: np.ndarray, what: str) -> np.ndarray:
-    names = _names(column)
-    for value in np.unique(names):
-        if _TRUTHS.get(str(value).lower(), value) not in ("0", "1"):
+    names, codes = _classes(column)
+    for value in sorted(names):
+        if _TRUTHS.get(value.lower(), value) not in ("0", "1"):
             raise AnalysisError(
-                f"The {what} has the value {str(value)[:80]!r}: binary classification knows 0 and 1, or false and "
+                f"The {what} has the value {value[:80]!r}: binary classification knows 0 and 1, or false and "
                 "true. Map the values with a record_preprocessor_script, or use problem_type MulticlassClassification"
                 + ("; a probability goes into probability_attribute." if what == "inference_attribute" else ".")
             )
-    return np.isin(np.char.lower(names), ["1", "true"]).astype(np.int64)
+    return np.array([name.lower() in ("1", "true") for name in names], dtype=np.int64)[codes]
 
 
 def _multiclass(columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    actual, predicted = _names(columns["ground_truth"]), _names(columns["inference"])
-    names = sorted({*np.unique(actual), *np.unique(predicted)}, key=_by_number)
+    found = [_classes(columns[name]) for name in ("ground_truth", "inference")]
+    names = sorted({name for classes, _ in found for name in classes}, key=_by_number)
     if len(names) > MOST_CLASSES:
         raise AnalysisError(
             f"The labels and predictions have {len(names)} different values; a classification has at most "
             f"{MOST_CLASSES}. Use problem_type Regression for numbers."
         )
     places = {name: place for place, name in enumerate(names)}
-    codes = [np.array([places[name] for name in column], dtype=np.int64) for column in (actual, predicted)]
-    return multiclass(codes[0], codes[1], [str(name) for name in names])
+    actual, predicted = (np.array([places[name] for name in classes])[codes] for classes, codes in found)
+    return multiclass(actual, predicted, names)
 
 
 def _by_number(name: str) -> tuple[bool, float, str]:

@@ -83,17 +83,18 @@ def _counts(actual: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarr
 
 def binary(actual: np.ndarray, predicted: np.ndarray, probability: np.ndarray | None) -> dict[str, Any]:
     """binary_classification_metrics of two columns of 0 and 1; AUC and curves where there are probabilities."""
+    order = None if probability is None else np.argsort(-probability, kind="stable")
 
     def score(chosen: Choice) -> Scores:
         (tn, fp), (fn, tp) = _counts(actual[chosen], predicted[chosen], 2)
-        rows = tn + fp + fn + tp
         recall, precision = _share(tp, tp + fn, math.nan), _share(tp, tp + fp)
-        positive = _share(tp + fn, rows)
+        total = tn + fp + fn + tp
+        positive = _share(tp + fn, total)
         always = 1.0 if positive else math.nan
         found = {
             "recall": recall,
             "precision": precision,
-            "accuracy": _share(tp + tn, rows),
+            "accuracy": _share(tp + tn, total),
             f"recall{CONSTANT}": always,
             f"precision{CONSTANT}": positive,
             f"accuracy{CONSTANT}": positive,
@@ -103,22 +104,20 @@ def binary(actual: np.ndarray, predicted: np.ndarray, probability: np.ndarray | 
             "false_negative_rate": _share(fn, tp + fn, math.nan),
         }
         if probability is not None:
-            hits, alarms = _ranked(actual[chosen], probability[chosen])
-            found["auc"] = _area(hits, alarms)
+            rows = order if isinstance(chosen, slice) else order[chosen[order]]
+            found["auc"] = _area(*_ranked(actual[rows], probability[rows]))
         found |= {name: _f(precision, recall, beta) for name, beta in BETAS.items()}
         return found | {f"{name}{CONSTANT}": _f(positive, always, beta) for name, beta in BETAS.items()}
 
     report = {"confusion_matrix": confusion(actual, predicted, ["0", "1"])[1]}
     report |= with_deviations(score, len(actual))
-    return report | (_curves(actual, probability) if probability is not None else {})
+    return report | (_curves(actual[order], probability[order]) if probability is not None else {})
 
 
 def _ranked(actual: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """True and false positives at every distinct threshold, the highest first."""
-    order = np.argsort(-probability, kind="stable")
-    truth, ranks = actual[order], probability[order]
-    last = np.append(np.flatnonzero(np.diff(ranks)), len(ranks) - 1)
-    hits = np.cumsum(truth)[last]
+    """True and false positives at every distinct threshold of rows in falling order of their probabilities."""
+    last = np.append(np.flatnonzero(np.diff(probability)), len(probability) - 1)
+    hits = np.cumsum(actual)[last]
     return hits, last + 1 - hits
 
 
@@ -130,7 +129,7 @@ def _area(hits: np.ndarray, alarms: np.ndarray) -> float:
 
 
 def _curves(actual: np.ndarray, probability: np.ndarray) -> dict[str, Any]:
-    """Both curves with the ends that MLlib gives them."""
+    """Both curves with the ends that MLlib gives them; rows as in _ranked."""
     hits, alarms = _ranked(actual, probability)
     if len(hits) > POINTS:
         kept = np.unique(np.linspace(0, len(hits) - 1, POINTS).round().astype(int))

@@ -37,9 +37,14 @@ def built_in_definitions(image_uri: str) -> list[dict[str, str]]:
 
 
 class JobMetrics:
-    """Reads log lines and remembers what they say; safe for one thread at a time per call."""
+    """Reads log lines and remembers what they say; safe for one thread at a time per call.
 
-    def __init__(self, definitions: Sequence[dict[str, str]]) -> None:
+    `series` are all values so far of the metric `followed`, in their order.
+    """
+
+    def __init__(self, definitions: Sequence[dict[str, str]], followed: str | None = None) -> None:
+        self.followed = followed
+        self.series: list[float] = []
         self._patterns = [(definition["Name"], _compile(definition)) for definition in definitions]
         self._final: dict[str, tuple[float, float]] = {}
         self._unpublished: list[tuple[str, float, float]] = []
@@ -59,6 +64,8 @@ class JobMetrics:
                     continue  # CloudWatch takes neither NaN nor infinity, and JSON has neither
                 self._final[name] = (value, milliseconds / 1000)
                 self._unpublished.append((name, value, milliseconds / 1000))
+                if name == self.followed:
+                    self.series.append(value)
 
     def final(self) -> list[dict[str, Any]]:
         """FinalMetricDataList."""

@@ -1,6 +1,7 @@
 """Training jobs (your-algorithms-training-algo): channels in, a model out."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from sageyard.jobs.channels import training_source
 from sageyard.jobs.cluster import End, Outcome, run_cluster
 from sageyard.jobs.failure import JobFailedError, describe_exit
 from sageyard.jobs.job import Job, JobHooks, Services
-from sageyard.jobs.log_stream import LogStream
+from sageyard.jobs.log_stream import Event, LogStream
 from sageyard.jobs.metrics import JobMetrics, built_in_definitions
 from sageyard.jobs.mirror import Mirror
 from sageyard.jobs.staging import NoObjectsError, StagedObject, place, resolve, share
@@ -26,6 +27,8 @@ from sageyard.runners.limits import capping, cpu_limit, has_gpu, memory_limit
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 CHECKPOINTS = "/opt/ml/checkpoints"
 DEFAULT_SECONDS = 86400
+TUNED = "_tuning_objective_metric"
+"""The hyperparameter by which a tuning job names the metric that it follows."""
 ENDS = {End.COMPLETED: "Completed", End.STOPPED: "Stopped", End.OUT_OF_TIME: "MaxRuntimeExceeded"}
 
 
@@ -37,7 +40,8 @@ class TrainingJob(Job):
         self.algorithm: Document = self.request["AlgorithmSpecification"]
         self.groups = layout.instance_groups(self.request["ResourceConfig"])
         self.hosts = [host for group in self.groups for host in group["hosts"]]
-        self.metrics = JobMetrics(self.algorithm.get("MetricDefinitions") or [])
+        objective = (self.request.get("HyperParameters") or {}).get(TUNED)
+        self.metrics = JobMetrics(self.algorithm.get("MetricDefinitions") or [], objective)
         self.started_at: float | None = None
         self.slot = 0
         self.standbys: dict[str, Standby] = {}
@@ -183,7 +187,16 @@ class TrainingJob(Job):
 
     async def _train(self) -> tuple[Outcome, list[LogStream]]:
         services, request = self.services, self.request
-        logs = self.log_streams(LOG_GROUP, self.hosts, self.metrics.scan)
+        loop = asyncio.get_running_loop()
+
+        def scan(events: Sequence[Event]) -> None:
+            """In a log stream's thread."""
+            known = len(self.metrics.series)
+            self.metrics.scan(events)
+            if len(self.metrics.series) > known:
+                loop.call_soon_threadsafe(self._show_objectives, list(self.metrics.series))
+
+        logs = self.log_streams(LOG_GROUP, self.hosts, scan)
         for host, log in zip(self.hosts, logs, strict=True):
             if (line := capping(self._group(host)["instance_type"])) is not None:
                 log.note(line)
@@ -215,6 +228,11 @@ class TrainingJob(Job):
             for mirror in mirrors:
                 await asyncio.to_thread(mirror.scan, ended=True)
         return outcome, logs
+
+    def _show_objectives(self, values: list[float]) -> None:
+        """Let the tuning job see its metric while the job runs."""
+        if self.resource.exists:
+            self.resource.save(private={"objectives": values})
 
     def _run_request(self, host: str, environment: dict[str, str], slot: int) -> RunRequest:
         entrypoint = self.algorithm.get("ContainerEntrypoint")

@@ -10,8 +10,18 @@ from sageyard.resources.spec import Api, Document
 
 DATA_QUALITY = "DataQuality"
 MODEL_QUALITY = "ModelQuality"
-ANALYSED = (DATA_QUALITY, MODEL_QUALITY)
-"""The monitoring types whose executions run; the others fail and say so."""
+MODEL_BIAS = "ModelBias"
+MODEL_EXPLAINABILITY = "ModelExplainability"
+TYPES = (DATA_QUALITY, MODEL_QUALITY, MODEL_BIAS, MODEL_EXPLAINABILITY)
+LABELLED = (MODEL_QUALITY, MODEL_BIAS)
+"""The monitoring types that need ground truth, which a job before the analysis joins with the captures."""
+BY_CLARIFY = (MODEL_BIAS, MODEL_EXPLAINABILITY)
+"""The monitoring types that Clarify's container analyses. Its baseline is an analysis.json."""
+_PREFIXES = {
+    MODEL_QUALITY: "model-quality-monitoring",
+    MODEL_BIAS: "model-bias-monitoring",
+    MODEL_EXPLAINABILITY: "explainability-monitoring",
+}
 
 
 class ExecutionError(Exception):
@@ -28,8 +38,9 @@ def monitoring_type(config: Document) -> str:
 
 
 def job_prefix(kind: str) -> str:
-    """How the names of a monitoring type's executions, which are those of their analysis jobs, begin."""
-    return "model-quality-monitoring" if kind == MODEL_QUALITY else "model-monitoring"
+    """How the names of a monitoring type's executions, which are those of their analysis jobs, begin: 38 characters
+    follow, and a job's name has at most 63."""
+    return _PREFIXES.get(kind, "model-monitoring")
 
 
 async def resolve(config: Document, api: Api, region: str) -> Document:

@@ -1,5 +1,5 @@
-"""Executions of monitoring schedules: each is one processing job, followed to its end; a model quality execution has
-another one before it, which merges captured data with ground truth.
+"""Executions of monitoring schedules: each is one processing job, followed to its end; one of model quality or bias has
+another before it, which merges captured data with ground truth.
 
 The container's line in /opt/ml/output/message, which is the job's ExitMessage, decides the status of an execution
 whose job completed: `Completed: …` or `CompletedWithViolations: …`. An execution without data has no processing job,
@@ -17,8 +17,8 @@ from sageyard.monitoring.batches import batch_captures
 from sageyard.monitoring.captures import captures_of, ground_truth
 from sageyard.monitoring.dataset import Source, input_modes
 from sageyard.monitoring.definition import (
-    ANALYSED,
-    MODEL_QUALITY,
+    BY_CLARIFY,
+    LABELLED,
     ExecutionError,
     data_input,
     monitoring_type,
@@ -106,7 +106,7 @@ class MonitoringExecutionHooks(Hooks):
         for row in self.engine.store.select(Selection(KIND, region, parent=schedule, limit=-1)):
             if (resource := self.engine.resource(KIND, region, row.name)) is not None:
                 resource.remove()
-            for job in (row.name, merge_name(row.name, MODEL_QUALITY)):
+            for job in (row.name, merge_name(row.name, row.document["MonitoringType"])):
                 if row.status not in self.engine.specs[KIND].settled and self._job(row, job) is not None:
                     with suppress(AwsError):  # it has ended in the meantime
                         await self.api().call("StopProcessingJob", {"ProcessingJobName": job}, region=region)
@@ -139,9 +139,12 @@ class MonitoringExecutionHooks(Hooks):
         if schedule is None:
             raise ExecutionError(f"Monitoring schedule {schedule_name} is gone.")
         config = schedule.document["MonitoringScheduleConfig"]
-        if (kind := monitoring_type(config)) not in ANALYSED:
-            raise ExecutionError(f"MonitoringType {kind} is not analysed yet: Sageyard runs {' and '.join(ANALYSED)}.")
-        definition = await resolve(config, api, region)
+        kind, definition = monitoring_type(config), await resolve(config, api, region)
+        if kind in BY_CLARIFY and "ConfigUri" not in definition["MonitoringAppSpecification"]:
+            raise ExecutionError(
+                f"The job definition names no analysis configuration: make one with Create{kind}JobDefinition, whose "
+                f"{kind}AppSpecification has a ConfigUri."
+            )
         data = data_input(definition)
         if "Window" in execution:
             window = Window(*execution["Window"])
@@ -150,11 +153,11 @@ class MonitoringExecutionHooks(Hooks):
             expression = timing.get("ScheduleExpression") or daily(schedule.created)
             window = analysis_window(timing, data, expression, execution["ScheduledTime"])
         source = await self._source(data, region)
-        baseline = await baseline_uris(definition, api, region)
+        baseline = await baseline_uris(definition, kind, api, region)
         objects = self.cloud.objects
-        if quality := kind == MODEL_QUALITY:
+        if kind in LABELLED:
             merged = merged_uri(definition, schedule_name)
-            definition = definition | await self._merge(resource, definition, source, merged, window)
+            definition = definition | await self._merge(resource, kind, definition, source, merged, window)
             dataset, baseline = await asyncio.to_thread(source.merged, objects, window, merged), (baseline[0], None)
         else:
             staging = staging_uri(definition, resource.name)
@@ -171,7 +174,7 @@ class MonitoringExecutionHooks(Hooks):
             baseline,
             window,
             report_uri(definition, source, schedule_name, execution["ScheduledTime"], on_demand),
-            quality=quality,
+            kind,
         )
         await self._create(resource, request)
 
@@ -185,18 +188,18 @@ class MonitoringExecutionHooks(Hooks):
         return captures
 
     async def _merge(
-        self, resource: Resource, definition: Document, source: Source, merged: str, window: Window
+        self, resource: Resource, kind: str, definition: Document, source: Source, merged: str, window: Window
     ) -> Document:
         """Run the merge job to its end; answers the StoppingCondition that it leaves to the analysis.
 
         The labels are those collected from the window's start to now: none is older than its prediction.
         """
-        name = merge_name(resource.name, MODEL_QUALITY)
+        name = merge_name(resource.name, kind)
         if self._job(resource, name) is None:
             if (uri := ground_truth_uri(definition)) is None:
                 raise ExecutionError(
-                    "The job definition names no ground truth: make one with CreateModelQualityJobDefinition, whose "
-                    "ModelQualityJobInput has a GroundTruthS3Input."
+                    f"The job definition names no ground truth: make one with Create{kind}JobDefinition, whose "
+                    f"{kind}JobInput has a GroundTruthS3Input."
                 )
             collected = Window(window.start, max(window.end, math.ceil(self.engine.clock.now())))
             objects, staging = self.cloud.objects, staging_uri(definition, name)

@@ -8,19 +8,22 @@ import json
 
 from sageyard.clock import iso, utc
 from sageyard.monitoring.dataset import MAX_INPUTS, Dataset, Source, job_input
-from sageyard.monitoring.definition import data_input, local_path
+from sageyard.monitoring.definition import BY_CLARIFY, MODEL_BIAS, MODEL_QUALITY, data_input, local_path
 from sageyard.monitoring.window import Window
 from sageyard.resources.spec import Api, Document
 
 
-async def baseline_uris(definition: Document, api: Api, region: str) -> tuple[str | None, str | None]:
-    """S3 URIs of constraints and statistics; those not given are the BaseliningJobName's results, if it is."""
+async def baseline_uris(definition: Document, kind: str, api: Api, region: str) -> tuple[str | None, str | None]:
+    """S3 URIs of constraints and statistics; those not given are the BaseliningJobName's results, if it is. Clarify's
+    are constraints alone."""
     config = definition.get("BaselineConfig", {})
     constraints = config.get("ConstraintsResource", {}).get("S3Uri")
     statistics = config.get("StatisticsResource", {}).get("S3Uri")
-    if (name := config.get("BaseliningJobName")) and not (constraints and statistics):
+    if (name := config.get("BaseliningJobName")) and not (constraints and (statistics or kind in BY_CLARIFY)):
         job = await api.call("DescribeProcessingJob", {"ProcessingJobName": name}, region=region)
         results = job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"].rstrip("/")
+        if kind in BY_CLARIFY:
+            return f"{results}/analysis.json", None
         constraints = constraints or f"{results}/constraints.json"
         statistics = statistics or f"{results}/statistics.json"
     return constraints, statistics
@@ -52,11 +55,10 @@ def processing_job(
     baseline: tuple[str | None, str | None],
     window: Window,
     report: str,
-    *,
-    quality: bool = False,
+    kind: str,
 ) -> Document:
-    """The CreateProcessingJob request of an analysis of a dataset of that source: of its captures, or, for model
-    `quality`, of what its merge job has written."""
+    """The CreateProcessingJob request of an analysis of a dataset of that source: of its captures, or, where the
+    monitoring type `kind` needs labels, of what its merge job has written."""
     data = data_input(definition)
     output = definition["MonitoringOutputConfig"]["MonitoringOutputs"][0]["S3Output"]
     application = definition["MonitoringAppSpecification"]
@@ -68,6 +70,7 @@ def processing_job(
          application.get("RecordPreprocessorSourceUri"), "/opt/ml/processing/code/preprocessing"),
         ("post_processor_script", "post_analytics_processor_script",
          application.get("PostAnalyticsProcessorSourceUri"), "/opt/ml/processing/code/postprocessing"),
+        ("analysis_config", "analysis_config", application.get("ConfigUri"), "/opt/ml/processing/analysis_config"),
     ]  # fmt: skip
     given = [(input_name, variable, uri, path) for input_name, variable, uri, path in files if uri]
     local = local_path(data)
@@ -85,7 +88,7 @@ def processing_job(
         **source.variables,
         **{variable: f"{path}/{uri.rpartition('/')[2]}" for _, variable, uri, path in given},
         **({"exclude_features_attribute": excluded} if (excluded := data.get("ExcludeFeaturesAttribute")) else {}),
-        **(quality_variables(data, application) if quality else {}),
+        **type_variables(kind, data, application),
     }
     output_config = {
         "Outputs": [
@@ -115,14 +118,21 @@ def processing_job(
     }
 
 
-def quality_variables(data: Document, application: Document) -> Document:
-    """What a model quality analysis has besides; the analyser refuses what is missing."""
+def type_variables(kind: str, data: Document, application: Document) -> Document:
+    """What the analyses of some monitoring types have besides; the containers refuse what is missing.
+
+    Model quality's are known. AWS shows none of Clarify's monitoring jobs: theirs are named in the same way.
+    """
     threshold = data.get("ProbabilityThresholdAttribute")
-    found = {
-        "analysis_type": "MODEL_QUALITY",
-        "problem_type": application.get("ProblemType"),
+    attributes = {
         "inference_attribute": data.get("InferenceAttribute"),
         "probability_attribute": data.get("ProbabilityAttribute"),
         "probability_threshold_attribute": None if threshold is None else str(threshold),
     }
+    found: Document = {}
+    if kind == MODEL_QUALITY:
+        found = {"analysis_type": "MODEL_QUALITY", "problem_type": application.get("ProblemType"), **attributes}
+    elif kind in BY_CLARIFY:
+        analysis = "MODEL_BIAS" if kind == MODEL_BIAS else "MODEL_EXPLAINABILITY"
+        found = {"analysis_type": analysis, "features_attribute": data.get("FeaturesAttribute"), **attributes}
     return {name: value for name, value in found.items() if value is not None}

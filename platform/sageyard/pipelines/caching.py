@@ -13,7 +13,7 @@ DURATION = re.compile(
     r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.IGNORECASE
 )
 CONFIGURED = ("CheckType", "SkipCheck", "RegisterNewBaseline", "ModelPackageGroupName", "SuppliedBaselineConstraints",
-              "SuppliedBaselineStatistics", "FunctionArn", "SqsQueueUrl")  # fmt: skip
+              "SuppliedBaselineStatistics", "ModelName", "FunctionArn", "SqsQueueUrl")  # fmt: skip
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
     "Training": ("AlgorithmSpecification", "CheckpointConfig", "DebugHookConfig", "DebugRuleConfigurations",

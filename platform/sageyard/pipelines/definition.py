@@ -13,6 +13,8 @@ from typing import Any
 from sageyard.errors import ValidationError
 from sageyard.pipelines.expressions import ExpressionError, gets, parts
 from sageyard.pipelines.properties import unknown
+from sageyard.pipelines.scope import VARIABLES
+from sageyard.pipelines.wellformed import flaw
 
 VERSION = "2020-12-01"
 UNREADABLE = "Unable to parse pipeline definition. "
@@ -65,6 +67,11 @@ def read(text: str, types: frozenset[str]) -> Definition:
             raise _invalid(f"two parameters are named {one['Name']!r}: names must be unique")
         if one["Type"] not in PARAMETER_TYPES:
             raise _invalid(f"parameter {one['Name']!r} has Type {one['Type']!r}: use one of {[*PARAMETER_TYPES]}")
+        if "DefaultValue" in one:
+            try:
+                _typed(one["Name"], one, one["DefaultValue"])
+            except ValidationError as error:
+                raise _invalid(error.message.rstrip(".")) from None
         parameters[one["Name"]] = one
     steps: dict[str, Step] = {}
     for step in _flat(_entries(document, "Steps"), None, types):
@@ -81,21 +88,25 @@ def _flat(documents: list[Any], branch: tuple[str, bool] | None, types: frozense
         name, kind, arguments = document["Name"], document["Type"], document.get("Arguments", {})
         if kind not in types:
             raise _invalid(f"step {name!r} has Type {kind!r}, which is none of {', '.join(sorted(types))}")
+        if (wrong := flaw(document)) is not None:
+            raise _invalid(f"step {name!r}: {wrong}")
         own, branches = arguments, []
         body: tuple[Step, ...] = ()
         if kind == "Condition":
             branches = [_entries(arguments, "IfSteps"), _entries(arguments, "ElseSteps")]
             own = {"Conditions": arguments.get("Conditions", [])}
         if kind == "ForEach":
-            body = tuple(_flat(_entries(arguments, "ForEachBody"), None, types))
+            body = _ordered(name, tuple(_flat(_entries(arguments, "ForEachBody"), None, types)))
             own = {key: value for key, value in arguments.items() if key not in {"ForEachBody", "Selector"}}
         needs = dict(_dependency(entry) for entry in document.get("DependsOn") or [])
-        if wrong := [trigger for trigger in needs.values() if trigger not in TRIGGERS]:
-            raise _invalid(f"step {name!r} depends on Trigger {wrong[0]!r}: use one of {', '.join(TRIGGERS)}")
+        if unheard := [trigger for trigger in needs.values() if trigger not in TRIGGERS]:
+            raise _invalid(f"step {name!r} depends on Trigger {unheard[0]!r}: use one of {', '.join(TRIGGERS)}")
         asked = [own, *(child.arguments for child in body)]
         asked += [document.get(key) for key in ("SuppliedBaselineStatistics", "SuppliedBaselineConstraints")]
         asked += [document.get(key) for key in ("SkipCheck", "RegisterNewBaseline", "ModelPackageGroupName")]
         inner = {child.name for child in body}
+        for child in body:
+            needs |= {needed: trigger for needed, trigger in child.needs.items() if needed not in inner | needs.keys()}
         for path in _paths(name, asked):
             if path[0] == "Steps" and str(path[1]) not in inner:
                 needs.setdefault(str(path[1]), "Completed")
@@ -104,6 +115,16 @@ def _flat(documents: list[Any], branch: tuple[str, bool] | None, types: frozense
         yield Step(name, kind, own, document, needs, branch, body)
         for number, branch_steps in enumerate(branches):
             yield from _flat(branch_steps, (name, number == 0), types)
+
+
+def _ordered(name: str, body: tuple[Step, ...]) -> tuple[Step, ...]:
+    """A ForEach step's body, each step behind those of the body that it needs."""
+    steps = {child.name: child for child in body}
+    order = TopologicalSorter({child.name: [one for one in child.needs if one in steps] for child in body})
+    try:
+        return tuple(steps[child] for child in order.static_order())
+    except CycleError as error:
+        raise _invalid(f"the steps in the body of {name!r} form a cycle: {' -> '.join(error.args[1])}") from None
 
 
 def _entries(document: Any, member: str) -> list[dict[str, Any]]:
@@ -149,23 +170,32 @@ def _check(definition: Definition) -> None:
                     f"{', '.join(definition.steps)}"
                 )
         for path in _asked(step):
-            if path[0] == "Parameters" and path[1] not in definition.parameters:
-                raise _invalid(
-                    f"step {step.name!r} uses parameter {path[1]!r}, which is not defined: the parameters are "
-                    f"{', '.join(definition.parameters) or 'none'}"
-                )
-            if path[0] not in {"Parameters", "Steps", "Execution", "ForEach", "IterationOutput"}:
-                raise _invalid(f"step {step.name!r} asks for {path[0]!r}: use Parameters, Steps or Execution")
+            _check_path(f"step {step.name!r}", path, definition)
+    for path in _paths("PipelineExperimentConfig", definition.experiment):
+        _check_path("PipelineExperimentConfig", path, definition)
     try:
         definition.order()
     except CycleError as error:
         raise _invalid(f"its steps form a cycle: {' -> '.join(error.args[1])}") from None
     for step in definition.steps.values():
         for path in _asked(step):
-            asked = definition.steps.get(str(path[1])) if path[0] == "Steps" else None
+            inner = {child.name: child for child in step.body}
+            asked = (definition.steps | inner).get(str(path[1])) if path[0] == "Steps" else None
             if asked is not None and (wrong := unknown(asked.type, asked.document, path[2:])) is not None:
                 shown = ".".join(map(str, path))
                 raise _invalid(f"step {step.name!r} asks for {shown}, but of a {asked.type} step {wrong}")
+
+
+def _check_path(owner: str, path: list[str | int], definition: Definition) -> None:
+    if path[0] == "Parameters" and path[1] not in definition.parameters:
+        raise _invalid(
+            f"{owner} uses parameter {path[1]!r}, which is not defined: the parameters are "
+            f"{', '.join(definition.parameters) or 'none'}"
+        )
+    if path[0] not in {"Parameters", "Steps", "Execution", "ForEach", "IterationOutput"}:
+        raise _invalid(f"{owner} asks for {path[0]!r}: use Parameters, Steps or Execution")
+    if path[0] == "Execution" and path[1] not in VARIABLES:
+        raise _invalid(f"{owner} asks for execution variable {path[1]!r}: there are {', '.join(VARIABLES)}")
 
 
 def _asked(step: Step) -> Iterator[list[str | int]]:

@@ -25,7 +25,9 @@ from sageyard.pipelines.steps.base import (
     StepRun,
     StepStoppedError,
     StepType,
+    job_name,
 )
+from sageyard.pipelines.steps.job import JobStep
 from sageyard.resources.engine import Engine
 from sageyard.resources.resource import StoredResource
 from sageyard.resources.spec import Api, Document, Resource
@@ -221,6 +223,7 @@ class Executor:
 
     async def _attempt(self, step: Step, name: str, row: StoredResource, scope: Scope, attempt: int) -> Document:
         try:
+            scope = await asyncio.to_thread(self._launching, step, name, row, scope, attempt)
             arguments = await asyncio.to_thread(evaluate, step.arguments, scope.get, scope.read_file)
             own = {key: value for key, value in step.document.items() if key not in {"Arguments", "DependsOn"}}
             document = await asyncio.to_thread(evaluate, own, scope.get, scope.read_file)
@@ -243,6 +246,16 @@ class Executor:
             await self._stop_step(name)
         return await kind.finish(run)
 
+    def _launching(self, step: Step, name: str, row: StoredResource, scope: Scope, attempt: int) -> Scope:
+        """The scope of a step that launches a job: its name is known."""
+        kind = STEP_TYPES[step.type]
+        if not isinstance(kind, JobStep):
+            return scope
+        member = f"{kind.kind}Name"
+        base = evaluate((step.arguments or {}).get(member), scope.get, scope.read_file)
+        started = row.document["StartTime"]
+        return scope.of_job(member, job_name(self.execution.arn, name, started, attempt, base, kind.longest_name))
+
     async def _step_run(
         self, step: Step, name: str, row: StoredResource, scope: Scope, attempt: int, arguments: Any, document: Document
     ) -> StepRun:
@@ -261,7 +274,6 @@ class Executor:
 
         run = StepRun(
             region=self.execution.region,
-            execution_id=self.execution.name.rpartition("/")[2],
             execution_arn=self.execution.arn,
             role_arn=self.document["RoleArn"],
             name=name,

@@ -11,6 +11,7 @@ from typing import Any
 PART = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
 KEYS = ("OutputName", "ChannelName", "InputName", "Name", "VariantName", "MetricName", "Key")
 """Members by which a property path picks an entry out of a list: `Outputs['train']`."""
+JOIN = "Std:Join"
 READS_FILE = "Std:JsonGet"
 
 
@@ -66,8 +67,8 @@ def evaluate(value: Any, get: Get, read_file: ReadFile) -> Any:
         return value
     if value.keys() == {"Get"}:
         return get(parts(value["Get"]))
-    if value.keys() == {"Std:Join"}:
-        join = value["Std:Join"]
+    if value.keys() == {JOIN}:
+        join = value[JOIN]
         return str(join.get("On", "")).join(as_text(evaluate(item, get, read_file)) for item in join["Values"])
     if value.keys() == {READS_FILE}:
         return _json_get(value[READS_FILE], get, read_file)

@@ -19,15 +19,19 @@ DESCRIBED = {
 """Operations whose answers are a step's properties, as the SDKs' `Properties` have it. Of other types of steps, no
 model says what they have."""
 FILES = "PropertyFiles"
+OUTPUTS = "OutputParameters"
+WITH_OUTPUTS = ("Callback", "Lambda")
+"""Types of steps that have what their OutputParameters declare, and nothing else."""
 
 
 def unknown(step_type: str, document: Document, path: list[str | int]) -> str | None:
     """What is wrong with a path behind `Steps.NAME`, in words; None where nothing is."""
     if path[:1] == [FILES]:
-        declared = [str(one.get("PropertyFileName")) for one in document.get(FILES) or []]
-        if str(path[1]) in declared:
-            return None
-        return f"it declares no property file {path[1]!r}: it has {', '.join(declared) or 'none'}"
+        return _undeclared("property file", document, FILES, "PropertyFileName", path)
+    if step_type in WITH_OUTPUTS and path:
+        if path[0] != OUTPUTS:
+            return f"there is no property {path[0]!r}: there is {OUTPUTS}"
+        return _undeclared("output", document, OUTPUTS, "OutputName", path)
     if step_type not in DESCRIBED or not path:
         return None
     model = load("sagemaker")
@@ -44,3 +48,12 @@ def unknown(step_type: str, document: Document, path: list[str | int]) -> str | 
         else:
             return f"there is nothing below it by the name {part!r}: it is a {shape['type']}"
     return None
+
+
+def _undeclared(noun: str, document: Document, member: str, key: str, path: list[str | int]) -> str | None:
+    declared = [str(one.get(key)) for one in document.get(member) or []]
+    if len(path) < 2:
+        return f"{member} by itself is none: name one of {', '.join(declared) or 'none'}"
+    if str(path[1]) in declared:
+        return None
+    return f"it declares no {noun} {path[1]!r}: it has {', '.join(declared) or 'none'}"

@@ -8,6 +8,10 @@ from sageyard.cloud import ObjectNotFoundError, Objects, split_s3_uri
 from sageyard.pipelines.expressions import ExpressionError, follow
 from sageyard.resources.spec import Document
 
+VARIABLES = ("StartDateTime", "CurrentDateTime", "PipelineName", "PipelineArn", "PipelineExecutionId",
+             "PipelineExecutionArn", "TrainingJobName", "ProcessingJobName")  # fmt: skip
+"""Execution variables; the last two are for Training and Processing steps, of the job that the step launches."""
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -48,6 +52,10 @@ class Scope:
     def inside(self, item: Any, properties: Mapping[str, Document]) -> "Scope":
         """The scope of one iteration's steps, which also see each other."""
         return replace(self, item=item, properties={**self.properties, **properties})
+
+    def of_job(self, variable: str, name: str) -> "Scope":
+        """The scope of a step that launches a job of this name."""
+        return replace(self, variables={**self.variables, variable: name})
 
     def _file(self, step: str, name: str) -> str:
         declared = self.files.get(step, {}).get(name)

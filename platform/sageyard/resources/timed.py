@@ -20,9 +20,6 @@ class TimedHooks(Hooks):
     The clock is looked at anew several times a second, so that moving it forward settles what is waiting.
     """
 
-    fails = False
-    """Whether a type without a Stop operation fails, too: it would answer requests if it were ready."""
-
     clock: Clock
     status = ""
     stopped: str | None = None
@@ -53,7 +50,7 @@ def timed(model: ServiceModel, spec: ResourceSpec, clock: Clock) -> ResourceSpec
     if not isinstance(hooks, TimedHooks):
         return replace(spec, update_status="")
     stopping = f"Stop{spec.kind}" in model.operations and not spec.restartable
-    failed = (stopping or hooks.fails) and bool(spec.failed_status)
+    failed = stopping and bool(spec.failed_status)
     target = spec.failed_status if failed else spec.success_status
     if spec.initial_status in {"", target}:
         return replace(spec, update_status="")

@@ -9,7 +9,8 @@ An image is a folder under the containers root with an `image.toml`:
     description = "XGBoost, built-in and script mode"
 
 Only the repository's name decides: account, region, tag and digest of a URI are ignored, so that the URI that an SDK
-makes up for any region finds the image. Entries of `entrypoint` that are files of the folder become absolute.
+makes up for any region finds the image. Entries of `entrypoint` that are files of the folder become absolute; programs
+in its folder `bin` are on the image's PATH.
 
 A URI may be mapped to another one first, by `sageyard images map`; the map is a JSON object in the state directory.
 """

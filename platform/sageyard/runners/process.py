@@ -29,6 +29,8 @@ from sageyard.settings import Settings
 
 PRIVATE = ".runner"
 """Folder in a container's /opt/ml that holds its Python, its home and its temporary files."""
+PROGRAMS = "bin"
+"""Folder of an image whose programs are on its PATH."""
 READ_SIZE = 1 << 16
 DRAIN_SECONDS = 2.0
 STARTING_SECONDS = 1.0
@@ -90,6 +92,8 @@ class ProcessRunner:
                 command = [_relocated(part, seen) for part in command]
                 environment = {name: _relocated(value, seen) for name, value in environment.items()}
             environment = variables(environment, seen / PRIVATE, seen, relocated=not confinement.has_mounts)
+            if (programs := image.folder / PROGRAMS).is_dir():
+                environment["PATH"] = f"{programs}{os.pathsep}{environment['PATH']}"
             return await ProcessHandle.launch(
                 confinement.launcher(request, stage, command), environment, output, request.memory, confinement
             )

@@ -48,13 +48,46 @@ class ModelHooks(Hooks):
             ) from None
 
 
+class EndpointConfigHooks(Hooks):
+    """Variants without a model host inference components: all of a configuration's, or none."""
+
+    async def prepare(self, request: Document, context: Context) -> Document:
+        variants = request["ProductionVariants"]
+        bare = [variant["VariantName"] for variant in variants if not variant.get("ModelName")]
+        if not bare:
+            return request
+        name, listed = request["EndpointConfigName"], ", ".join(bare)
+        if len(bare) < len(variants):
+            raise ValidationError(
+                f"Production variants {listed} of {name} name no model and others do: an endpoint hosts models or "
+                "inference components."
+            )
+        if not request.get("ExecutionRoleArn"):
+            raise ValidationError(
+                f"Production variants {listed} of {name} name no model: give them a ModelName, or the configuration "
+                "an ExecutionRoleArn, to host inference components."
+            )
+        if any("ServerlessConfig" in variant for variant in variants) or "ExplainerConfig" in request:
+            raise ValidationError(
+                f"Production variants {listed} of {name} name no model: ServerlessConfig and ExplainerConfig need one."
+            )
+        return request
+
+
 def family(model_hooks: Hooks, endpoint_hooks: Hooks, update_weights_and_capacities: Function) -> Family:
     """Model, EndpointConfig and Endpoint."""
     return Family(
         overrides={
             "Model": {"hooks": model_hooks, "grade": "runs"},
-            "EndpointConfig": {"grade": "runs"},
-            "Endpoint": {"delete_status": "Deleting", "hooks": endpoint_hooks, "grade": "runs"},
+            "EndpointConfig": {"hooks": EndpointConfigHooks(), "grade": "runs"},
+            "Endpoint": {
+                "delete_status": "Deleting",
+                "in_use_code": "ValidationException",
+                "in_use": "Cannot delete endpoint with inference component associated. Please delete inference "
+                "component and try it again.",
+                "hooks": endpoint_hooks,
+                "grade": "runs",
+            },
         },
         functions={"UpdateEndpointWeightsAndCapacities": (update_weights_and_capacities, "runs")},
     )

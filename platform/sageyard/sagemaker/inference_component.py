@@ -1,32 +1,14 @@
-"""Inference components: records. An endpoint's variants serve models, so a component does not come into service."""
+"""Inference components: copies of a model's container beside a variant of an endpoint that has no model of its own."""
 
 from sageyard.resources.engine import Engine
 from sageyard.resources.family import Family
-from sageyard.resources.spec import Context, Document, Resource
-from sageyard.resources.timed import TimedHooks
+from sageyard.resources.spec import Context, Document, Hooks
 
 KIND = "InferenceComponent"
 
 
-class InferenceComponentHooks(TimedHooks):
-    """Belongs to an endpoint; has copies that are wanted and none that runs."""
-
-    fails = True
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-
-    async def prepare(self, request: Document, context: Context) -> Document:
-        endpoint = self.engine.find(self.engine.specs["Endpoint"], request, context.region)
-        return {"VariantName": "AllTraffic"} | request | {"EndpointArn": endpoint.arn}
-
-    def describe(self, resource: Resource, document: Document) -> Document:
-        wanted = document.get("RuntimeConfig", {}).get("CopyCount", 1)
-        return document | {"RuntimeConfig": {"DesiredCopyCount": wanted, "CurrentCopyCount": 0}}
-
-
-def family(engine: Engine) -> Family:
-    """InferenceComponent."""
+def family(engine: Engine, hooks: Hooks) -> Family:
+    """InferenceComponent, which its endpoint cannot be deleted before."""
 
     async def update_runtime(request: Document, context: Context) -> Document:
         """UpdateInferenceComponentRuntimeConfig."""
@@ -35,6 +17,14 @@ def family(engine: Engine) -> Family:
         return await engine.update(engine.specs[KIND], identity | members, context)
 
     return Family(
-        overrides={KIND: {"hooks": InferenceComponentHooks(engine)}},
-        functions={"UpdateInferenceComponentRuntimeConfig": (update_runtime, "stored only")},
+        overrides={
+            KIND: {
+                "hooks": hooks,
+                "delete_status": "Deleting",
+                "parent_member": "EndpointName",
+                "parent_kind": "Endpoint",
+                "grade": "runs",
+            }
+        },
+        functions={"UpdateInferenceComponentRuntimeConfig": (update_runtime, "runs")},
     )

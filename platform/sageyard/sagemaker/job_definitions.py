@@ -1,13 +1,9 @@
-"""Job definitions of the four monitoring types. Data quality and model quality are analysed; the others are kept and
-listed.
-"""
+"""Job definitions of the four monitoring types."""
 
 from sageyard.errors import ValidationError
-from sageyard.monitoring.definition import ANALYSED, check_input
+from sageyard.monitoring.definition import TYPES, check_input
 from sageyard.resources.family import Family
 from sageyard.resources.spec import Context, Document, Hooks, Resource
-
-TYPES = (*ANALYSED, "ModelBias", "ModelExplainability")
 
 
 class JobDefinitionHooks(Hooks):
@@ -51,7 +47,7 @@ def family() -> Family:
             f"{kind}JobDefinition": {
                 "noun": f"{kind} job definition",
                 "hooks": JobDefinitionHooks(kind),
-                "grade": "runs" if kind in ANALYSED else "stored only",
+                "grade": "runs",
             }
             for kind in TYPES
         }

@@ -1,5 +1,7 @@
 """What an endpoint deploys: its endpoint config and models, read once and kept with the endpoint.
 
+Variants without a model, of endpoints that host inference components, have no containers.
+
 SageMaker lets users delete a model or an endpoint config that an endpoint still uses, so the endpoint keeps its own
 copy: it must come back after a restart whatever became of them.
 """
@@ -61,6 +63,8 @@ class VariantPlan:
     """The model has EnableNetworkIsolation."""
     tags: dict[str, str] = field(default_factory=dict)
     """Of the endpoint config."""
+    compute: Document | None = None
+    """ComputeResourceRequirements of an inference component, whose copies are then the instances."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -70,6 +74,8 @@ class VariantPlan:
     @property
     def memory(self) -> int | None:
         """Bytes that each container may use; None without a limit."""
+        if self.compute and (most := self.compute.get("MaxMemoryRequiredInMb")):
+            return capped_memory(int(most) << 20)
         if self.serverless:
             return capped_memory(int(self.serverless["MemorySizeInMB"]) << 20)
         return memory_limit(self.instance_type) if self.instance_type else None
@@ -93,6 +99,24 @@ class Deployment:
     def counts(self) -> dict[str, int]:
         """Instances by the name of the variant."""
         return {variant.name: variant.count for variant in self.variants}
+
+    @property
+    def hosts_components(self) -> bool:
+        """Whether its variants have no model, so that inference components run beside them."""
+        return not any(variant.containers for variant in self.variants)
+
+    def check_hosting(self, running: "Deployment") -> None:
+        """Refuse what would leave inference components without their variant; ValidationError."""
+        if self.hosts_components != running.hosts_components:
+            raise ValidationError(
+                f"Endpoint configuration {self.config_name} cannot take the place of {running.config_name}: one has "
+                "models and the other hosts inference components. Create another endpoint with it."
+            )
+        if self.hosts_components and (gone := running.counts.keys() - self.counts.keys()):
+            raise ValidationError(
+                f"Endpoint configuration {self.config_name} has no variant {', '.join(sorted(gone))}: an endpoint that "
+                "hosts inference components keeps its variants."
+            )
 
     def to_document(self) -> Document:
         """As JSON, for the endpoint's private notes."""
@@ -154,21 +178,22 @@ async def read_deployment(api: Api, config_name: str, region: str) -> Deployment
     explainer = read_explainer(config_name, config.get("ExplainerConfig"))
     variants = []
     for item in config["ProductionVariants"]:
-        model_name = item.get("ModelName")
-        if not model_name:
-            raise ValidationError(
-                f"Production variant {item['VariantName']} names no model: inference components are not served by "
-                "Sageyard, give the variant a ModelName"
-            )
-        model = await api.call("DescribeModel", {"ModelName": model_name}, region=region)
-        plan = plan_variant(item, model | {"Containers": await definitions(api, model, region)})
+        model: Document = {
+            "ModelName": "",
+            "Containers": [],
+            "EnableNetworkIsolation": config.get("EnableNetworkIsolation"),
+        }
+        if model_name := item.get("ModelName"):
+            model = await api.call("DescribeModel", {"ModelName": model_name}, region=region)
+            model |= {"Containers": await definitions(api, model, region)}
+        plan = plan_variant(item, model)
         variants.append(replace(plan, explainer=explainer, tags=tags))
     return Deployment(uuid4().hex[:12], config_name, tuple(variants), config.get("DataCaptureConfig"))
 
 
 def plan_variant(variant: Document, model: Document) -> VariantPlan:
     """A production variant and its model (DescribeModel) as a plan; ValidationError for what cannot be served."""
-    definitions: list[Document] = model.get("Containers") or [model.get("PrimaryContainer") or {}]
+    definitions: list[Document] = model.get("Containers", [model.get("PrimaryContainer") or {}])
     serverless = variant.get("ServerlessConfig")
     default_timeout = SERVERLESS_STARTUP_TIMEOUT if serverless else STARTUP_TIMEOUT
     return VariantPlan(

@@ -8,29 +8,28 @@ alarm rolls back, leaves the old fleet serving: status InService with a FailureR
 import asyncio
 import logging
 import shutil
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from sageyard.clock import Clock
 from sageyard.cloud import Cloud
 from sageyard.errors import AwsError, ValidationError
 from sageyard.resources.spec import Api, Context, Document, Hooks, Resource
 from sageyard.runners.choice import Runners
-from sageyard.serving.capture import Capture, capture_summary
+from sageyard.serving.capture import capture_summary
 from sageyard.serving.deployment import Deployment, read_deployment
 from sageyard.serving.explainer_config import explainer_summary
-from sageyard.serving.fleet import DeploymentError, Fleet, Variant, Yard
+from sageyard.serving.fleet import DeploymentError, Fleet, Yard
+from sageyard.serving.fleets import Fleets
 from sageyard.serving.instance import INVOCATION_TIMEOUT
-from sageyard.serving.invocation_metrics import NAMESPACE
 from sageyard.serving.log_stream import log_group
 from sageyard.serving.rollout import Ground, RolledBackError, Rollout
-from sageyard.serving.router import Endpoints, Router, ServedEndpoint
+from sageyard.serving.router import Components, Endpoints, Router, ServedEndpoint
 from sageyard.serving.spool import SpoolFolder
 from sageyard.serving.summary import pending_summary, variant_summary
-from sageyard.serving.traffic import plan_traffic
+from sageyard.serving.traffic import TrafficPlan, plan_traffic
 from sageyard.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -40,10 +39,6 @@ FAILURES = (DeploymentError, RolledBackError, AwsError, OSError)
 NO_UPDATE: Document = {"update": None, "traffic": None, "rollout": None}
 """The private notes of an endpoint that is not being updated."""
 REASON_LENGTH = 1024
-METRICS_SECONDS = 5.0
-"""How soon after its end a minute's metrics are in CloudWatch."""
-CLOSE_GRACE = 5.0
-"""Seconds between SIGTERM and SIGKILL when the server itself shuts down."""
 
 
 class EndpointHooks(Hooks):
@@ -71,14 +66,13 @@ class EndpointHooks(Hooks):
         self._folder = settings.work_dir / "endpoints"
         self._spools = SpoolFolder(settings.state_dir / "capture", cloud.objects)
         self.yard = Yard(cloud, runners, runners.default, clock, random, invocation_timeout, settings.largest_unpacked)
+        self.fleets = Fleets(cloud, clock, self.yard, self._spools)
         self._endpoints: Endpoints = {}
+        self.components: Components = {}
+        """Filled by the hooks of inference components."""
         self._resources: dict[tuple[str, str], Resource] = {}
-        self._fleets: set[Fleet] = set()
-        self._retirements: dict[Fleet, asyncio.Task[None]] = {}
         self._updates: dict[tuple[str, str], Document] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._publisher: asyncio.Task[None] | None = None
-        self.router = Router(self._endpoints, settings.account_id, clock, random)
+        self.router = Router(self._endpoints, self.components, settings.account_id, clock, random)
 
     # the server's life
 
@@ -89,18 +83,12 @@ class EndpointHooks(Hooks):
     async def close(self) -> None:
         """Stop every fleet; deliver captured data, logs and metrics. The rows stay as they are, to come back."""
         self._spools.give_up_retrying()
-        for endpoint in self._endpoints.values():
+        for endpoint in (*self._endpoints.values(), *self.components.values()):
             endpoint.fleet = endpoint.incoming = None
         self._endpoints.clear()
+        self.components.clear()
         self._resources.clear()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(*(fleet.stop(CLOSE_GRACE) for fleet in self._fleets))
-        await self._put_metrics(everything=True)
-        self._fleets.clear()
-        self._retirements.clear()
+        await self.fleets.close()
         await self._spools.close()
 
     async def resume(self, resource: Resource) -> None:
@@ -110,7 +98,27 @@ class EndpointHooks(Hooks):
 
     async def flush(self, region: str, endpoint_name: str) -> None:
         """Deliver what an endpoint has captured so far: whoever reads it next finds all of it in S3."""
-        await asyncio.gather(*(fleet.flush() for fleet in self._fleets_of(region, endpoint_name)))
+        await asyncio.gather(*(fleet.flush() for fleet in self.fleets.of(region, endpoint_name)))
+
+    async def host(self, api: Api, name: str, region: str) -> tuple[str, Deployment]:
+        """The ARN of an endpoint and what it deploys, for an inference component that is to run on it."""
+        described = await api.call("DescribeEndpoint", {"EndpointName": name}, region=region)
+        arn, status = described["EndpointArn"], described["EndpointStatus"]
+        if status in {"Failed", "Deleting", "OutOfService"}:
+            raise ValidationError(f'Endpoint "{arn}" is {status} and can host no inference component.')
+        known = self._resources.get((region, name))
+        if known is not None and (stored := known.private.get("deployment")):
+            return arn, Deployment.from_document(stored)
+        return arn, await read_deployment(api, described["EndpointConfigName"], region)
+
+    async def check_alarms(self, region: str, plan: TrafficPlan) -> None:
+        """Refuse alarms that do not exist; ValidationError."""
+        missing = await asyncio.to_thread(self._cloud.alarms.missing, region, plan.alarms) if plan.alarms else []
+        if missing:
+            raise ValidationError(
+                f"CloudWatch has no alarm {', '.join(missing)}, which AutoRollbackConfiguration names: "
+                "make it with PutMetricAlarm or leave it out"
+            )
 
     # hooks
 
@@ -157,6 +165,7 @@ class EndpointHooks(Hooks):
             )
         deployment = await read_deployment(context.api, request["EndpointConfigName"], context.region)
         serving = Deployment.from_document(resource.private["deployment"])
+        deployment.check_hosting(serving)
         if request.get("RetainAllVariantProperties"):
             excluded = {item["VariantPropertyType"] for item in request.get("ExcludeRetainedVariantProperties") or ()}
             deployment = deployment.keeping(serving, excluded)
@@ -164,13 +173,7 @@ class EndpointHooks(Hooks):
         if traffic is None and request.get("RetainDeploymentConfig"):
             traffic = resource.document.get("LastDeploymentConfig")
         plan = plan_traffic(traffic, deployment.counts, set(serving.counts))
-        if plan.alarms:
-            missing = await asyncio.to_thread(self._cloud.alarms.missing, resource.region, plan.alarms)
-            if missing:
-                raise ValidationError(
-                    f"CloudWatch has no alarm {', '.join(missing)}, which AutoRollbackConfiguration names: "
-                    "make it with PutMetricAlarm or leave it out"
-                )
+        await self.check_alarms(resource.region, plan)
         self._updates[key] = {"update": deployment.to_document(), "traffic": traffic, "rollout": None}
         return _deployment_config(request) | {
             "PendingDeploymentSummary": pending_summary(deployment, context.now),
@@ -179,13 +182,13 @@ class EndpointHooks(Hooks):
 
     async def updated(self, resource: Resource) -> None:
         resource.save(private=self._updates.pop((resource.region, resource.name)))
-        self._spawn(self._update(resource))
+        self.fleets.spawn(self._update(resource))
 
     async def prepare_delete(self, resource: Resource, context: Context) -> None:
         self._refuse_busy(resource)
 
     async def deleted(self, resource: Resource) -> None:
-        self._spawn(self._remove(resource))
+        self.fleets.spawn(self._remove(resource))
 
     def describe(self, resource: Resource, document: Document) -> Document:
         endpoint = self._endpoints.get((resource.region, resource.name))
@@ -223,7 +226,7 @@ class EndpointHooks(Hooks):
             if item.get("DesiredInstanceCount") == 0:
                 raise ValidationError(f'Variant "{name}" needs at least 1 instance: DesiredInstanceCount is 0.')
         resource.save(status="Updating")
-        self._spawn(self._resize(resource, fleet, fleet.deployment.resized(properties)))
+        self.fleets.spawn(self._resize(resource, fleet, fleet.deployment.resized(properties)))
         return {"EndpointArn": resource.arn}
 
     # the work behind them
@@ -250,9 +253,9 @@ class EndpointHooks(Hooks):
                 FailureReason=None,
             )
             if old is not None:
-                self._retiring(old)
+                self.fleets.retire(old)
         if left is not None and endpoint.incoming is not left:
-            self._retiring(left)
+            self.fleets.retire(left)
 
     async def _rollout(self, resource: Resource, endpoint: ServedEndpoint) -> Rollout:
         """What the private notes say of the update under way."""
@@ -267,7 +270,7 @@ class EndpointHooks(Hooks):
             self._clock,
             self._cloud.alarms,
             partial(self._launch, resource),
-            lambda: self._put_metrics(fleets=self._fleets_of(resource.region, resource.name)),
+            lambda: self.fleets.put_metrics(fleets=self.fleets.of(resource.region, resource.name)),
         )
         return Rollout(ground, resource, endpoint, deployment, plan)
 
@@ -288,7 +291,7 @@ class EndpointHooks(Hooks):
         document = resource.private.get("update")
         resource.save(status=status, private=NO_UPDATE, **members)
         if new is not None and endpoint.incoming is not new:
-            self._retiring(new)
+            self.fleets.retire(new)
         elif new is None and document is not None:
             await asyncio.to_thread(shutil.rmtree, self._endpoint_folder(resource) / document["id"], True)
 
@@ -307,7 +310,7 @@ class EndpointHooks(Hooks):
         self._resources.pop((resource.region, resource.name), None)
         if endpoint is not None:
             endpoint.fleet = endpoint.incoming = None
-        await asyncio.gather(*(self._retiring(fleet) for fleet in self._fleets_of(resource.region, resource.name)))
+        await asyncio.gather(*(self.fleets.retire(fleet) for fleet in self.fleets.of(resource.region, resource.name)))
         await asyncio.to_thread(shutil.rmtree, self._endpoint_folder(resource), True)
         resource.remove()
 
@@ -315,53 +318,7 @@ class EndpointHooks(Hooks):
         self, resource: Resource, deployment: Deployment, counts: Mapping[str, int] | None = None
     ) -> Fleet:
         folder = self._endpoint_folder(resource) / deployment.id
-        variants = []
-        for plan in deployment.variants:
-            capture = None
-            if deployment.capture and deployment.capture.get("EnableCapture"):
-                capture = Capture(
-                    deployment.capture, resource.name, plan.name, self._spools, self._clock, self.yard.random
-                )
-            yard = await self.yard.chosen(plan, resource.tags)
-            variants.append(Variant(yard, plan, resource.name, resource.region, folder / plan.name, capture))
-        fleet = Fleet(deployment, variants, folder, resource.region, resource.name)
-        await fleet.start(counts)
-        if self._publisher is None or self._publisher.done():
-            self._publisher = self._spawn(self._publish_metrics())
-        self._fleets.add(fleet)
-        return fleet
-
-    def _fleets_of(self, region: str, endpoint_name: str) -> list[Fleet]:
-        return [fleet for fleet in self._fleets if (fleet.region, fleet.endpoint_name) == (region, endpoint_name)]
-
-    def _retiring(self, fleet: Fleet) -> asyncio.Task[None]:
-        """The task that drains and stops a fleet, begun if need be."""
-        if fleet not in self._retirements:
-            self._retirements[fleet] = self._spawn(self._retire(fleet))
-        return self._retirements[fleet]
-
-    async def _retire(self, fleet: Fleet) -> None:
-        await fleet.drain()
-        await fleet.stop()
-        await self._put_metrics(everything=True, fleets=[fleet])
-        await asyncio.to_thread(shutil.rmtree, fleet.folder, True)
-        self._fleets.discard(fleet)
-        self._retirements.pop(fleet, None)
-
-    async def _publish_metrics(self) -> None:
-        while True:
-            await asyncio.sleep(METRICS_SECONDS)
-            await self._put_metrics()
-
-    async def _put_metrics(self, *, everything: bool = False, fleets: list[Fleet] | None = None) -> None:
-        now = None if everything else self._clock.now()
-        for fleet in list(self._fleets) if fleets is None else fleets:
-            data = [datum for variant in fleet.variants for datum in variant.metrics.take(now)]
-            if data:
-                try:
-                    await asyncio.to_thread(self._cloud.metrics.put, fleet.region, NAMESPACE, data)
-                except Exception:
-                    logger.exception("%d invocation metrics were not published", len(data))
+        return await self.fleets.launch(deployment, folder, resource.region, resource.name, resource.tags, counts)
 
     def _serve(self, resource: Resource) -> ServedEndpoint:
         key = (resource.region, resource.name)
@@ -377,17 +334,6 @@ class EndpointHooks(Hooks):
 
     def _endpoint_folder(self, resource: Resource) -> Path:
         return self._folder / resource.region / resource.name
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-        return task
-
-    def _finished(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            logger.error("work on an endpoint ended with an error", exc_info=task.exception())
 
 
 def _deployment_config(request: Document) -> Document:

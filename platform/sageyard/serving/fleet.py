@@ -259,6 +259,7 @@ class Fleet:
     ) -> None:
         self.endpoint_name = endpoint_name
         self.deployment = deployment
+        self.hosts_components = deployment.hosts_components
         self.variants = variants
         self.folder = folder
         self.region = region

@@ -26,17 +26,26 @@ class _Minute:
 
 class InvocationMetrics:
     """The figures of one variant. `instances` divides InvocationsPerInstance; `config_name` is that of the endpoint
-    configuration, where there is one."""
+    configuration, empty where there is none."""
 
     def __init__(self, endpoint_name: str, variant_name: str, instances: int) -> None:
         self.instances = instances
-        self.config_name: str | None = None
+        self.config_name = ""
+        self._per_instance = "InvocationsPerInstance"
         self._dimensions = [
             {"Name": "EndpointName", "Value": endpoint_name},
             {"Name": "VariantName", "Value": variant_name},
         ]
         self._current: _Minute | None = None
         self._finished: list[_Minute] = []
+
+    @classmethod
+    def of_component(cls, name: str, copies: int) -> "InvocationMetrics":
+        """The figures of an inference component, whose instances are its copies."""
+        metrics = cls("", "", copies)
+        metrics._dimensions = [{"Name": "InferenceComponentName", "Value": name}]
+        metrics._per_instance = "InvocationsPerCopy"
+        return metrics
 
     def add(self, now: float, status: int, latency: float, overhead: float) -> None:
         """Count one invocation at clock time `now`. `status` is the container's, 0 if it gave none; times in
@@ -66,7 +75,7 @@ class InvocationMetrics:
             self._current = None
         finished, self._finished = self._finished, []
         data = [datum for minute in finished for datum in self._data(minute)]
-        if self.config_name is None:
+        if not self.config_name:
             return data
         dimensions = [*self._dimensions, {"Name": "EndpointConfigName", "Value": self.config_name}]
         return [*data, *({**datum, "Dimensions": dimensions} for datum in data)]
@@ -81,7 +90,7 @@ class InvocationMetrics:
         share = 1 / max(1, self.instances)
         return [
             self._datum(minute, "Invocations", "None", count, 1, 1),
-            self._datum(minute, "InvocationsPerInstance", "None", count * share, share, share),
+            self._datum(minute, self._per_instance, "None", count * share, share, share),
             *(
                 self._datum(minute, name, "None", hits, 1 if hits == count else 0, 1 if hits else 0)
                 for name, hits in flags.items()

@@ -8,7 +8,8 @@
      ├── too_large          413 ValidationError
      └── model_error        424 ModelError
 
-Wordings: messages that AWS users posted in public issue threads (aws/amazon-sagemaker-examples 293, 1026, 1407).
+Wordings: messages that AWS users posted in public issue threads (aws/amazon-sagemaker-examples 293, 1026, 1407;
+langchain-ai/langchain 16150).
 """
 
 import json
@@ -57,6 +58,20 @@ def refused_operation(name: str, reason: str) -> RuntimeRefusal:
 def invalid(message: str) -> RuntimeRefusal:
     """A request that the endpoint cannot serve."""
     return RuntimeRefusal(400, "ValidationError", message)
+
+
+COMPONENT_MISSING = (
+    "Inference Component Name header is required for endpoints to which you plan to deploy inference components. "
+    "Please include Inference Component Name header or consider using SageMaker models."
+)
+COMPONENT_REFUSED = (
+    "Inference Component Name header is not allowed for endpoints to which you dont plan to deploy inference "
+    "components. Please remove the Inference Component Name header and try again."
+)
+NO_COPIES = (
+    "Inference Component has no capacity to process this request. ApplicationAutoScaling may be in-progress (if "
+    "configured) or try to increase the capacity by invoking UpdateInferenceComponentRuntimeConfig API."
+)
 
 
 def too_large(limit: int) -> RuntimeRefusal:

@@ -21,6 +21,9 @@ from sageyard.serving.explainer import JSON, TOKEN, Explainer, question
 from sageyard.serving.fleet import Fleet, Variant
 from sageyard.serving.instance import ContainerTimeoutError
 from sageyard.serving.refusal import (
+    COMPONENT_MISSING,
+    COMPONENT_REFUSED,
+    NO_COPIES,
     TIMED_OUT,
     RuntimeRefusal,
     invalid,
@@ -55,7 +58,8 @@ REFUSED = {
 
 
 class ServedEndpoint:
-    """An endpoint as the router sees it. `fleet` is swapped in one step; None while nothing serves.
+    """An endpoint, or an inference component, as the router sees it. `fleet` is swapped in one step; None while
+    nothing serves.
 
     While an update moves the traffic, `incoming` is the new fleet, and `shares` says by the name of the variant which
     share of the requests it takes, 0 to 1.
@@ -81,6 +85,8 @@ class ServedEndpoint:
 
 Endpoints = dict[tuple[str, str], ServedEndpoint]
 """(region, endpoint name) -> what serves it."""
+Components = dict[tuple[str, str, str], ServedEndpoint]
+"""(region, endpoint name, inference component's name) -> what serves it."""
 
 
 class ClientGoneError(Exception):
@@ -90,8 +96,11 @@ class ClientGoneError(Exception):
 class Router:
     """Answers InvokeEndpoint for every endpoint of the server."""
 
-    def __init__(self, endpoints: Endpoints, account_id: str, clock: Clock, random: Random) -> None:
+    def __init__(
+        self, endpoints: Endpoints, components: Components, account_id: str, clock: Clock, random: Random
+    ) -> None:
         self._endpoints = endpoints
+        self._components = components
         self._account_id = account_id
         self._clock = clock
         self._random = random
@@ -150,7 +159,7 @@ class Router:
         request_id: str,
         started: float,
     ) -> tuple[Variant, Answer]:
-        content_type = target = hostname = inference_id = custom_attributes = enable = token = None
+        content_type = target = hostname = component = inference_id = custom_attributes = enable = token = None
         forwarded = b""
         for name, value in headers:
             if name == b"content-type":
@@ -175,10 +184,7 @@ class Router:
                         "header."
                     )
                 elif name == INFERENCE_COMPONENT:
-                    raise invalid(
-                        f"Endpoint {endpoint_name} has no inference components: invoke it without "
-                        "InferenceComponentName."
-                    )
+                    component = value.decode("latin-1")
                 forwarded += b"%s: %s\r\n" % (name, value)
             elif name == TOKEN:
                 token = value
@@ -188,6 +194,8 @@ class Router:
         fleet = endpoint.fleet if endpoint is not None else None
         if endpoint is None or fleet is None:
             raise unknown_endpoint(endpoint_name, self._account_id)
+        if component is not None or fleet.hosts_components:
+            endpoint, fleet = self._component(endpoint, fleet, component)
         variant = endpoint.choose(fleet, target, self._random)
         if variant is None:
             raise invalid(
@@ -223,6 +231,19 @@ class Router:
                 variant.explainer, variant, endpoint, content_type, body, answer, enable, forwarded
             )
         return variant, answer
+
+    def _component(self, endpoint: ServedEndpoint, fleet: Fleet, name: str | None) -> tuple[ServedEndpoint, Fleet]:
+        """The inference component that a request names, which it must where the endpoint hosts them."""
+        if not fleet.hosts_components:
+            raise invalid(COMPONENT_REFUSED)
+        if name is None:
+            raise invalid(COMPONENT_MISSING)
+        found = self._components.get((endpoint.region, endpoint.name, name))
+        if found is None or found.fleet is None:
+            raise invalid(f"Inference Component {name} of endpoint {endpoint.name} not found.")
+        if not found.fleet.variants[0].instances:
+            raise invalid(NO_COPIES)
+        return found, found.fleet
 
     async def _explain(
         self,

@@ -35,6 +35,24 @@ class Range:
             return str(round(found))
         return repr(min(max(found, self.low), self.high))
 
+    def place(self, value: str | None) -> float | None:
+        """Where a hyperparameter lies in the range; None where it does not."""
+        if self.choices:
+            return float(self.choices.index(value)) if value in self.choices else None
+        try:
+            number = float(value or "")
+        except ValueError:
+            return None
+        if not self.low <= number <= self.high:
+            return None
+        if self.low == self.high:
+            return 0.0
+        if self.scaling == "Logarithmic":
+            return math.log(number / self.low) / math.log(self.high / self.low)
+        if self.scaling == "ReverseLogarithmic":
+            return math.log((1 - number) / (1 - self.low)) / math.log((1 - self.high) / (1 - self.low))
+        return (number - self.low) / (self.high - self.low)
+
 
 def read_ranges(ranges: Document) -> list[Range]:
     """All ranges; raises ValidationError for one that is empty or cannot be scaled as asked for."""

@@ -8,16 +8,17 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from random import Random
 from typing import Any
 
 from sageyard.clock import Clock
-from sageyard.errors import AwsError, ValidationError
+from sageyard.errors import AwsError
 from sageyard.resources.engine import Engine
 from sageyard.resources.spec import Api, Context, Document, Hooks, Resource, ResourceSpec
 from sageyard.store.resources import Row
-from sageyard.tuning.ranges import Point, read_ranges
-from sageyard.tuning.strategies import STRATEGIES
+from sageyard.tuning import warm_start
+from sageyard.tuning.completion import CONVERGED, reached, stale
+from sageyard.tuning.progress import Progress
+from sageyard.tuning.search import Search, searches
 
 TUNING = "HyperParameterTuningJob"
 TRAINING = "TrainingJob"
@@ -30,48 +31,9 @@ NAMED = ("AlgorithmSpecification", "RoleArn", "InputDataConfig", "VpcConfig", "O
 """Members that a training job takes over from its definition."""
 STATUSES = {"Completed": "Completed", "InProgress": "InProgress", "Stopping": "InProgress", "Stopped": "Stopped",
             "Failed": "NonRetryableError"}  # fmt: skip
-
-
-class Search:
-    """One definition's part of a tuning job: its ranges, objective and strategy."""
-
-    def __init__(self, request: Document, definition: Document, random: Random) -> None:
-        config = request["HyperParameterTuningJobConfig"]
-        self.definition = definition
-        self.name: str = definition.get("DefinitionName", "")
-        self.objective: Document = definition.get("TuningObjective") or config.get(OBJECTIVE) or {}
-        ranges = read_ranges(definition.get("HyperParameterRanges") or config.get("ParameterRanges") or {})
-        strategy = STRATEGIES.get(config["Strategy"])
-        if strategy is None:
-            raise ValidationError(
-                f"Strategy {config['Strategy']} is not carried out by Sageyard: use {', '.join(sorted(STRATEGIES))}."
-            )
-        if not self.objective:
-            raise ValidationError("A tuning job needs a HyperParameterTuningJobObjective or a TuningObjective.")
-        if not ranges:
-            raise ValidationError("A tuning job needs at least one range in ParameterRanges or HyperParameterRanges.")
-        self.strategy = strategy(ranges, random)
-        self.size = self.strategy.size
-
-    @property
-    def sign(self) -> float:
-        return -1.0 if self.objective["Type"] == "Maximize" else 1.0
-
-    def values(self, point: Point) -> dict[str, str]:
-        """Hyperparameters at a point."""
-        return {one.name: one.value(point[one.name]) for one in self.strategy.ranges}
-
-
-def searches(request: Document, name: str) -> list[Search]:
-    """Of all definitions; the same seed chooses the same points. Raises ValidationError."""
-    single, several = request.get("TrainingJobDefinition"), request.get("TrainingJobDefinitions")
-    if (single is None) == (several is None):
-        raise ValidationError("Give either TrainingJobDefinition or TrainingJobDefinitions.")
-    seed = request["HyperParameterTuningJobConfig"].get("RandomSeed", name)
-    return [
-        Search(request, definition, Random(f"{seed} {number}"))  # noqa: S311 - a draw, not a secret
-        for number, definition in enumerate(several or [single])
-    ]
+RUNNING = ("InProgress", "Stopping")
+EPOCHS = "objectives"
+"""Where a training job's private notes have its objective metric after each epoch."""
 
 
 class TuningJobHooks(Hooks):
@@ -85,9 +47,10 @@ class TuningJobHooks(Hooks):
         engine.watchers.append(self._changed)
 
     async def prepare(self, request: Document, context: Context) -> Document:
-        if "WarmStartConfig" in request:
-            raise ValidationError("WarmStartConfig is not carried out by Sageyard: start without the parents' results.")
         found = searches(request, request["HyperParameterTuningJobName"])
+        for parent in warm_start.parents(request):
+            row = self.engine.find(self.engine.specs[TUNING], {f"{TUNING}Name": parent}, context.region)
+            warm_start.check(request, self.engine.document(row))
         limits = request["HyperParameterTuningJobConfig"]["ResourceLimits"]
         if (size := found[0].size) is not None and "MaxNumberOfTrainingJobs" not in limits:
             limits = limits | {"MaxNumberOfTrainingJobs": size}
@@ -100,13 +63,16 @@ class TuningJobHooks(Hooks):
         found = searches(request, resource.name)
         limits = request["HyperParameterTuningJobConfig"]["ResourceLimits"]
         most = min(limits.get("MaxNumberOfTrainingJobs", DEFAULT_JOBS), found[0].size or DEFAULT_JOBS)
+        self._start_warm(resource, found)
+        judged: dict[str, int] = {}
         news = self._news.setdefault(resource.arn, asyncio.Event())
         while True:
             news.clear()
             jobs = self.jobs(resource)
+            await self._stop_behind(resource, found, jobs, judged)
             if resource.status == "Stopping":
                 await self._stop(resource, jobs)
-            running = [job for job in jobs if job.status in {"InProgress", "Stopping"}]
+            running = [job for job in jobs if job.status in RUNNING]
             enough = len(jobs) >= most or resource.status == "Stopping" or self._good_enough(resource, jobs)
             if enough and not running:
                 break
@@ -125,12 +91,22 @@ class TuningJobHooks(Hooks):
         for job in jobs:
             counts[STATUSES[job.status]] += 1
             objectives[self.summary(job)["ObjectiveStatus"]] += 1
-        best = self.best(jobs)
+        since = dict(zip(values := _ended(jobs)[0], stale(list(values.values())), strict=True))
+        converged = next((name for name, count in since.items() if count >= CONVERGED), None)
+        ended = {job.name: job.document.get("TrainingEndTime") for job in jobs}
+        completion = {
+            "NumberOfTrainingJobsObjectiveNotImproving": next(reversed(since.values()), 0),
+            "ConvergenceDetectedTime": ended.get(converged or ""),
+        }
+        runtime = document.get("HyperParameterTuningEndTime", self.clock.now()) - document["CreationTime"]
+        others = self._parents(resource) if warm_start.is_identical(document) else []
         return document | {
             "TrainingJobStatusCounters": counts,
             "ObjectiveStatusCounters": objectives,
-            "BestTrainingJob": best,
-            "OverallBestTrainingJob": best,
+            "TuningJobCompletionDetails": {name: one for name, one in completion.items() if one is not None},
+            "ConsumedResources": {"RuntimeInSeconds": int(runtime)},
+            "BestTrainingJob": self.best(jobs),
+            "OverallBestTrainingJob": self.best([*jobs, *(job for parent in others for job in self.jobs(parent))]),
         }
 
     def summarize(self, resource: Resource, document: Document) -> Document:
@@ -160,18 +136,19 @@ class TuningJobHooks(Hooks):
         value = _objective(job)
         shown = {
             "TrainingJobDefinitionName": tuned["definition"] or None,
+            "TuningJobName": job.document["TuningJobArn"].rpartition("/")[2],
             "TrainingJobName": job.name,
             "TunedHyperParameters": tuned["values"],
             "FinalHyperParameterTuningJobObjectiveMetric": None
             if value is None
             else tuned["objective"] | {"Value": value},
-            "ObjectiveStatus": "Pending" if job.status == "InProgress" else "Failed" if value is None else "Succeeded",
+            "ObjectiveStatus": "Pending" if job.status in RUNNING else "Failed" if value is None else "Succeeded",
         }
         return {key: one for key, one in (document | shown).items() if one is not None}
 
     def best(self, jobs: list[Row]) -> Document | None:
         """The completed job with the best objective."""
-        done = [(job, value) for job in jobs if job.status == "Completed" and (value := _objective(job)) is not None]
+        done = [(job, value) for job in jobs if _completed_all(job) and (value := _objective(job)) is not None]
         if not done:
             return None
         sign = -1.0 if done[0][0].private["tuned"]["objective"]["Type"] == "Maximize" else 1.0
@@ -185,7 +162,7 @@ class TuningJobHooks(Hooks):
             for job in own
             if (value := _objective(job)) is not None
         ]
-        point = search.strategy.choose(number, known)
+        point = search.choose(number, known)
         tuned = search.values(point)
         letters = hashlib.sha256(f"{resource.arn} {number}".encode()).hexdigest()[:8]
         name = f"{resource.name}-{number + 1:03d}-{letters}"
@@ -212,6 +189,53 @@ class TuningJobHooks(Hooks):
                 with suppress(AwsError):  # it has ended in the meantime
                     await self.api().call("StopTrainingJob", {"TrainingJobName": job.name}, region=resource.region)
 
+    async def _stop_behind(
+        self, resource: Resource, found: list[Search], jobs: list[Row], judged: dict[str, int]
+    ) -> None:
+        """Stop running jobs that the strategy or early stopping gives up; `judged` are epochs asked about before."""
+        for search in found:
+            own = [
+                (job, _progress(number, search, job))
+                for number, job in enumerate(jobs)
+                if job.private["tuned"]["definition"] == search.name
+            ]
+            for job, progress in own:
+                others = [other for _, other in own if other is not progress]
+                for epochs in range(judged.get(job.name, 0) + 1, len(progress.values) + 1):
+                    so_far = Progress(progress.number, progress.values[:epochs])
+                    if job.status == "InProgress" and search.stops(so_far, others):
+                        if search.strategy.enough(so_far) and (row := self._training_job(resource, job.name)):
+                            row.save(private={"enough": True})
+                        await self._stop(resource, [job])
+                        break
+                judged[job.name] = len(progress.values)
+
+    def _training_job(self, resource: Resource, name: str) -> Resource | None:
+        return self.engine.resource(TRAINING, resource.region, name)
+
+    # -- warm start -----------------------------------------------------------------------------------------------
+
+    def _parents(self, resource: Resource) -> list[Resource]:
+        """A warm start's parents, as far as they are there still."""
+        names = warm_start.parents(resource.document)
+        found = (self.engine.resource(TUNING, resource.region, name) for name in names)
+        return [parent for parent in found if parent is not None]
+
+    def _start_warm(self, resource: Resource, found: list[Search]) -> None:
+        """Tell each search what the parents' jobs of its definition have found."""
+        families = [self.jobs(parent) for parent in self._parents(resource)]
+        for search in found:
+            tried = [
+                [
+                    (job.document["HyperParameters"], search.sign * value)
+                    for job in jobs
+                    if job.private["tuned"]["definition"] == search.name and (value := _objective(job)) is not None
+                ]
+                for jobs in families
+            ]
+            ranges = search.strategy.ranges
+            search.earlier = list(warm_start.observations(ranges, tried, comparable=search.comparable))
+
     # -- the end --------------------------------------------------------------------------------------------------
 
     def _good_enough(self, resource: Resource, jobs: list[Row]) -> bool:
@@ -220,22 +244,14 @@ class TuningJobHooks(Hooks):
         seconds = config["ResourceLimits"].get("MaxRuntimeInSeconds")
         if seconds is not None and self.clock.now() - resource.document["CreationTime"] >= seconds:
             return True
-        criteria = config.get("TuningJobCompletionCriteria", {})
-        ended = [(job, value) for job in jobs if (value := _objective(job)) is not None]
-        if not ended:
-            return False
-        sign = -1.0 if ended[0][0].private["tuned"]["objective"]["Type"] == "Maximize" else 1.0
-        values = [sign * value for _, value in ended]
-        target = criteria.get("TargetObjectiveMetricValue")
-        patience = criteria.get("BestObjectiveNotImproving", {}).get("MaxNumberOfTrainingJobsNotImproving")
-        reached = target is not None and min(values) <= sign * target
-        return reached or (patience is not None and len(values) - 1 - values.index(min(values)) >= patience)
+        values, sign = _ended(jobs)
+        return reached(config.get("TuningJobCompletionCriteria", {}), list(values.values()), sign)
 
     def _end(self, resource: Resource, jobs: list[Row]) -> None:
         members: dict[str, Any] = {"HyperParameterTuningEndTime": self.clock.now()}
         if resource.status == "Stopping":
             status = "Stopped"
-        elif any(job.status == "Completed" for job in jobs):
+        elif any(_completed_all(job) for job in jobs):
             status = "Completed"
         else:
             status = "Failed"
@@ -260,9 +276,27 @@ def _completed(request: Document) -> Document:
     return request | {"TrainingJobDefinitions": [told(one) for one in request["TrainingJobDefinitions"]]}
 
 
+def _completed_all(job: Row) -> bool:
+    """Whether it ended by itself, or was stopped when it had all the resources that it was to have."""
+    return job.status == "Completed" or (job.status == "Stopped" and bool(job.private.get("enough")))
+
+
+def _ended(jobs: list[Row]) -> tuple[dict[str, float], float]:
+    """Objectives of the ended jobs by name, in their order, better the smaller, and the sign that made them so."""
+    found = [(job, value) for job in jobs if (value := _objective(job)) is not None]
+    maximized = bool(found) and found[0][0].private["tuned"]["objective"]["Type"] == "Maximize"
+    sign = -1.0 if maximized else 1.0
+    return {job.name: sign * value for job, value in found}, sign
+
+
+def _progress(number: int, search: Search, job: Row) -> Progress:
+    values = [search.sign * value for value in job.private.get(EPOCHS, [])]
+    return Progress(number, values, completed=_completed_all(job))
+
+
 def _objective(job: Row) -> float | None:
     """The final value of the objective's metric; None where the job has reported none."""
-    if job.status == "InProgress":
+    if job.status in RUNNING:
         return None
     name = job.private["tuned"]["objective"]["MetricName"]
     for metric in job.document.get("FinalMetricDataList") or []:

@@ -358,27 +358,106 @@ def test_run_now_reads_the_current_hour_and_keeps_its_report_apart(drive: Drive)
     drive(scenario)
 
 
-def test_other_monitoring_types_fail_and_say_that_they_are_not_analysed(drive: Drive) -> None:
+def clarify(kind: str, **data: Any) -> dict[str, Any]:
+    """A job definition of Clarify's, of a type that is named like itself in lower case."""
+    request: dict[str, Any] = {
+        member.replace("DataQuality", kind): value for member, value in definition(kind.lower(), **data).items()
+    }
+    del request[f"{kind}BaselineConfig"]["StatisticsResource"]
+    request[f"{kind}AppSpecification"] = {"ImageUri": "clarify", "ConfigUri": "s3://bucket/config/mine.json"}
+    return request
+
+
+def clarify_schedule(kind: str) -> dict[str, Any]:
+    wanted = schedule("clarified")
+    wanted["MonitoringScheduleConfig"] |= {"MonitoringJobDefinitionName": kind.lower(), "MonitoringType": kind}
+    return wanted
+
+
+def test_feature_attributions_are_analysed_by_clarify_over_the_captures(drive: Drive) -> None:
     async def scenario(server: Server) -> None:
-        quality = definition("labels")
-        request: dict[str, Any] = {
-            member.replace("DataQuality", "ModelBias"): value for member, value in quality.items()
+        request = clarify("ModelExplainability", FeaturesAttribute="row", InferenceAttribute="0")
+        request["ModelExplainabilityBaselineConfig"] = {"BaseliningJobName": "baseline-1"}
+        await server.call("CreateModelExplainabilityJobDefinition", **request)
+        output = {"S3Uri": "s3://bucket/results", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
+        await server.call(
+            "CreateProcessingJob",
+            ProcessingJobName="baseline-1",
+            ProcessingResources=request["JobResources"],
+            AppSpecification={"ImageUri": "clarify"},
+            ProcessingOutputConfig={"Outputs": [{"OutputName": "analysis_result", "S3Output": output}]},
+            RoleArn=request["RoleArn"],
+        )
+        await server.call("CreateMonitoringSchedule", **clarify_schedule("ModelExplainability"))
+        await until(lambda: server.status("clarified"))
+        server.capture("2026/11/21/08")
+        server.move_to("2026-11-21 09:00")
+        [execution] = await server.ended()
+        name = execution["ProcessingJobArn"].rpartition("/")[2]
+        assert name.startswith("explainability-monitoring-202611210900-")
+        assert len(name) == 63
+        job = server.jobs.requests[-1]
+        uris = {entry["InputName"]: entry["S3Input"]["S3Uri"] for entry in job["ProcessingInputs"]}
+        assert uris == {
+            "endpoint_input_1": "s3://bucket/captures/churn/AllTraffic/2026/11/21/08",
+            "constraints": "s3://bucket/results/analysis.json",
+            "analysis_config": "s3://bucket/config/mine.json",
         }
-        del request["ModelBiasBaselineConfig"]
-        request["ModelBiasAppSpecification"] = {"ImageUri": "clarify", "ConfigUri": "s3://bucket/config"}
+        environment = job["Environment"]
+        assert environment["analysis_type"] == "MODEL_EXPLAINABILITY"
+        assert environment["analysis_config"] == "/opt/ml/processing/analysis_config/mine.json"
+        assert environment["baseline_constraints"] == "/opt/ml/processing/baseline/constraints/analysis.json"
+        assert (environment["features_attribute"], environment["inference_attribute"]) == ("row", "0")
+
+    drive(scenario)
+
+
+def test_bias_is_analysed_once_the_captures_are_joined_with_labels_within_one_limit(drive: Drive) -> None:
+    async def scenario(server: Server) -> None:
+        request = clarify("ModelBias", ProbabilityThresholdAttribute=0.7)
         request["ModelBiasJobInput"] |= {"GroundTruthS3Input": {"S3Uri": "s3://bucket/labels"}}
         await server.call("CreateModelBiasJobDefinition", **request)
-        wanted = schedule("labelled")
-        wanted["MonitoringScheduleConfig"] |= {
-            "MonitoringJobDefinitionName": "labels",
-            "MonitoringType": "ModelBias",
+        await server.call("CreateMonitoringSchedule", **clarify_schedule("ModelBias"))
+        await until(lambda: server.status("clarified"))
+        server.capture("2026/11/21/08")
+        server.bucket.keys["labels/2026/11/21/08/0.jsonl"] = b"{}"
+        server.bucket.keys["reports/merge/churn/AllTraffic/2026/11/21/08/part.jsonl"] = b"{}"
+        server.jobs.ends |= {"ProcessingEndTime": 100.0}
+        server.move_to("2026-11-21 09:00")
+        [execution] = await server.ended()
+        assert execution["MonitoringExecutionStatus"] == "Completed"
+        assert execution["MonitoringType"] == "ModelBias"
+        merge, analysis = server.jobs.requests
+        suffix = analysis["ProcessingJobName"].removeprefix("model-bias-monitoring")
+        assert merge["ProcessingJobName"] == f"groundtruth-merge{suffix}"
+        assert merge["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600}
+        assert analysis["StoppingCondition"] == {"MaxRuntimeInSeconds": 3500}
+        assert analysis["Environment"]["analysis_type"] == "MODEL_BIAS"
+        assert analysis["Environment"]["probability_threshold_attribute"] == "0.7"
+        uris = {entry["InputName"]: entry["S3Input"]["S3Uri"] for entry in analysis["ProcessingInputs"]}
+        assert uris["endpoint_input_1"] == "s3://bucket/reports/merge/churn/AllTraffic/2026/11/21/08"
+
+    drive(scenario)
+
+
+def test_an_inline_definition_has_no_analysis_configuration_and_its_execution_says_so(drive: Drive) -> None:
+    async def scenario(server: Server) -> None:
+        quality = definition()
+        inline = {
+            "MonitoringInputs": [quality["DataQualityJobInput"]],
+            "MonitoringOutputConfig": quality["DataQualityJobOutputConfig"],
+            "MonitoringResources": quality["JobResources"],
+            "MonitoringAppSpecification": {"ImageUri": "clarify"},
+            "RoleArn": quality["RoleArn"],
         }
-        await server.call("CreateMonitoringSchedule", **wanted)
-        await until(lambda: server.status("labelled"))
+        config = {"MonitoringJobDefinition": inline, "MonitoringType": "ModelExplainability"}
+        config["ScheduleConfig"] = {"ScheduleExpression": "cron(0 * ? * * *)"}
+        await server.call("CreateMonitoringSchedule", MonitoringScheduleName="inline", MonitoringScheduleConfig=config)
+        await until(lambda: server.status("inline"))
         server.move_to("2026-11-21 09:00")
         [execution] = await server.ended()
         assert execution["MonitoringExecutionStatus"] == "Failed"
-        assert execution["FailureReason"].startswith("MonitoringType ModelBias is not analysed yet")
+        assert "make one with CreateModelExplainabilityJobDefinition" in execution["FailureReason"]
 
     drive(scenario)
 

@@ -122,6 +122,39 @@ def test_names_and_texts_of_a_user_are_text(kind: str) -> None:
     assert "<script>alert('x')</script>" in words(tree)
 
 
+def bias(name: str, value: float) -> dict[str, Any]:
+    """An analysis.json of one metric of one group."""
+    metrics = [{"name": "DI", "description": name, "value": value}, {"name": "FT", "value": None, "error": name}]
+    facets = {name: [{"value_or_threshold": "(40.0, 80.0]", "metrics": metrics}]}
+    section = {"label": name, "label_value_or_threshold": name, "facets": facets}
+    return {"version": "1.0", "post_training_bias_metrics": section}
+
+
+def test_bias_is_shown_by_group_against_the_baseline_and_names_are_text() -> None:
+    said = {"facet": HOSTILE, "facet_value": "40", "metric_name": "DI", "constraint_check_type": "bias_drift_check",
+            "description": HOSTILE}  # fmt: skip
+    found = facts("ModelBias", [said], statistics=bias(HOSTILE, 0.5), constraints=bias(HOSTILE, 0.875))
+    html = page.report(found)
+    tree = parsed(html)
+    shown = words(tree)
+    assert not list(tree.iter("script")) and "<script>alert('x')</script>" in shown
+    assert "Bias of the predictions" in shown and "✗ violated" in shown
+    assert "0.5" in shown and "0.875" in shown
+
+
+def test_attributions_are_shown_by_rank_against_the_baseline_and_names_are_text() -> None:
+    def analysis(**values: float) -> dict[str, Any]:
+        shap = {HOSTILE: {"global_shap_values": values | {HOSTILE: 0.0}, "expected_value": 0.5}}
+        return {"version": "1.0", "explanations": {"kernel_shap": shap}}
+
+    now, before = analysis(SAT=0.10, GPA=0.20, rank=0.70), analysis(SAT=0.70, GPA=0.50, rank=0.05)
+    tree = parsed(page.report(facts("ModelExplainability", [], statistics=now, constraints=before)))
+    shown = words(tree)
+    assert not list(tree.iter("script"))
+    assert "nDCG 0.687" in shown
+    assert "▲ 2" in shown and "▼ 2" in shown
+
+
 def test_a_thousand_columns_stay_below_a_megabyte_and_none_is_left_out() -> None:
     many = document(*(numeric(f"column {i} " + "x" * 400, values(i, i / 500, 60)) for i in range(1000)))
     broken = [violation(one["name"], "far " * 500) for one in many["features"][:900]]

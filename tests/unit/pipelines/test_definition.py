@@ -22,6 +22,23 @@ def step(name: str, **members: Any) -> dict[str, Any]:
     return {"Name": name, "Type": "Training", "Arguments": {}, **members}
 
 
+def get(path: str) -> dict[str, str]:
+    return {"Get": path}
+
+
+def either(*steps: Any, **members: Any) -> dict[str, Any]:
+    """A Condition step with these steps in a branch."""
+    return step("Either", Type="Condition", Arguments={"Conditions": [], "IfSteps": list(steps)}, **members)
+
+
+def each(*steps: Any) -> dict[str, Any]:
+    """A ForEach step with these steps in its body."""
+    return step("Each", Type="ForEach", Arguments={"IterableItems": ["a"], "ForEachBody": list(steps)})
+
+
+FILE = {"PropertyFileName": "P", "OutputName": "o"}
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -53,20 +70,92 @@ def step(name: str, **members: Any) -> dict[str, Any]:
         ),
         (
             definition(
-                step("A", Type="Processing", PropertyFiles=[{"PropertyFileName": "P", "OutputName": "o"}]),
-                step("B", Arguments={"x": {"Std:JsonGet": {"PropertyFile": {"Get": "Steps.A.PropertyFiles.Q"}}}}),
+                step("A", Type="Processing", PropertyFiles=[{**FILE, "FilePath": "f"}]),
+                step(
+                    "B", Arguments={"x": {"Std:JsonGet": {"PropertyFile": get("Steps.A.PropertyFiles.Q"), "Path": "a"}}}
+                ),
             ),
             "it declares no property file 'Q': it has P",
         ),
         (definition(step("A", Arguments={"x": {"Get": "Parameters['P"}})), "is no property path"),
         (definition(step("A", DependsOn=[{"Step": "A", "Trigger": "Sometimes"}])), "Trigger 'Sometimes'"),
         (definition(Parameters=[{"Name": "P", "Type": "Colour"}]), "parameter 'P' has Type 'Colour'"),
+        (
+            definition(Parameters=[{"Name": "P", "Type": "Integer", "DefaultValue": "many"}]),
+            "Value 'many' of parameter 'P' is not of Type Integer",
+        ),
+        (
+            definition(PipelineExperimentConfig={"ExperimentName": {"Get": "Parameters.P"}}),
+            "PipelineExperimentConfig uses parameter 'P', which is not defined: the parameters are none",
+        ),
+        (definition(step("A", Arguments={"x": {"Get": "Execution.Day"}})), "execution variable 'Day': there are Start"),
+        (
+            definition(step("A"), either(step("B", Arguments={"x": {"Get": "Steps.A.Nothing"}}))),
+            "step 'B' asks for Steps.A.Nothing, but of a Training step there is no property 'Nothing'",
+        ),
+        (definition(either(step("A"), DependsOn=["A"])), "Its steps form a cycle: "),
+        (definition(either(step("A", DependsOn=["B"]))), "Step 'A' depends on 'B', which is no step of the pipeline"),
+        (
+            definition(each(step("A"), step("B", Arguments={"x": {"Get": "Steps.A.Nothing"}}))),
+            "step 'Each' asks for Steps.A.Nothing, but of a Training step there is no property 'Nothing'",
+        ),
+        (definition(each(step("A", DependsOn=["B"]))), "Step 'Each' depends on 'B', which is no step of the pipeline"),
+        (
+            definition(each(step("A", DependsOn=["B"]), step("B", DependsOn=["A"]))),
+            "The steps in the body of 'Each' form a cycle: ",
+        ),
+        (
+            definition(
+                step("A", Type="Lambda", FunctionArn="arn", OutputParameters=[{"OutputName": "score"}]),
+                step("B", Arguments={"x": {"Get": "Steps.A.OutputParameters['scores']"}}),
+            ),
+            "of a Lambda step it declares no output 'scores': it has score",
+        ),
     ],
 )
 def test_a_definition_that_cannot_run_is_refused_by_name(text: str, told: str) -> None:
     with pytest.raises(ValidationError, match="Unable to parse pipeline definition") as caught:
         read(text, TYPES)
     assert told.lower() in caught.value.message.lower()
+
+
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        ({"Arguments": [1]}, "Expecting start of Json Object: its Arguments must be an object"),
+        ({"DependsOn": "B"}, "its DependsOn must be a list of steps"),
+        ({"DependsOn": [{"Trigger": "Failed"}]}, "give a step's name, or an object with Step and Trigger"),
+        ({"PropertyFiles": ["evaluation.json"]}, "its PropertyFiles must be a list of objects"),
+        ({"PropertyFiles": [FILE]}, "its PropertyFiles[0] must have a FilePath that is a string"),
+        ({"CacheConfig": "yes"}, "its CacheConfig must be an object"),
+        ({"CacheConfig": {"Enabled": True, "ExpireAfter": "soon"}}, "ExpireAfter 'soon' is no ISO 8601 duration"),
+        ({"RetryPolicies": [{"ExceptionType": ["Bad.LUCK"]}]}, "'Bad.LUCK': use one of Step.SERVICE_FAULT, "),
+        ({"Arguments": {"x": {"Get": 3}}}, "its Get is 3: give a path"),
+        ({"Arguments": {"x": {"Std:Join": {"On": "/"}}}}, "its Std:Join must have Values, a list"),
+        ({"Arguments": {"x": {"Std:JsonGet": {"Path": "a"}}}}, "Std:JsonGet must have a Path, and a PropertyFile"),
+        ({"Type": "Fail"}, "the Arguments of a Fail step must have ErrorMessage"),
+        ({"Type": "Lambda"}, "a Lambda step must have FunctionArn"),
+        ({"Type": "Condition", "Arguments": {"Conditions": "x"}}, "its Conditions must be a list"),
+        (
+            {"Type": "Condition", "Arguments": {"Conditions": [{"Type": "Not", "Condition": {"Type": "Near"}}]}},
+            "its condition has Type 'Near': use one of Equals, ",
+        ),
+        (
+            {"Type": "Condition",
+             "Arguments": {"Conditions": [{"Type": "And", "Conditions": [{"Type": "Equals", "LeftValue": 1}]}]}},
+            "its condition Equals must have a LeftValue and a RightValue",
+        ),
+        (
+            {"Type": "Condition", "Arguments": {"Conditions": [{"Type": "In", "QueryValue": 1}]}},
+            "its condition In must have a QueryValue and Values",
+        ),
+    ],
+)  # fmt: skip
+def test_a_step_of_another_form_is_refused_by_its_member(members: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        read(definition(step("A", **members)), TYPES)
+    assert caught.value.message.startswith("Unable to parse pipeline definition. Step 'A': ")
+    assert told in caught.value.message
 
 
 def test_parameters_are_of_their_declared_types() -> None:

@@ -21,8 +21,9 @@ def text() -> str:
     steps = [
         step("Train", arguments={"x": {"Get": "Steps.Each.Status"}}),
         step("Each", "ForEach", each),
-        step("Tell", "Lambda", DependsOn=[{"Step": "Train", "Trigger": "Failed"}]),
-        step("Decide", "Condition", {"Conditions": [], "IfSteps": [step("Good")], "ElseSteps": [step("Bad", "Fail")]},
+        step("Tell", "Lambda", FunctionArn="arn", DependsOn=[{"Step": "Train", "Trigger": "Failed"}]),
+        step("Decide", "Condition", {"Conditions": [], "IfSteps": [step("Good")],
+                                     "ElseSteps": [step("Bad", "Fail", {"ErrorMessage": "no"})]},
              DependsOn=["Train"]),
     ]  # fmt: skip
     return json.dumps({"Version": "2020-12-01", "Steps": steps})

@@ -162,16 +162,19 @@ class World:
         folder = self.state / "logs" / "aws" / "sagemaker" / "Endpoints" / name
         return "".join(path.read_text() for path in folder.rglob("*") if path.is_file())
 
-    def metrics(self, name: str) -> dict[str, dict[str, Any]]:
+    def metrics(self, name: str, dimensions: int = 2) -> dict[str, dict[str, Any]]:
         """Metric name -> datum, of an endpoint's only variant, whatever its endpoint configuration."""
         lines = (self.state / "metrics").read_text().splitlines() if (self.state / "metrics").exists() else []
         found = [json.loads(line) for line in lines]
-        own = [item for item in found if item["Dimensions"][0]["Value"] == name and len(item["Dimensions"]) == 2]
+        own = [
+            item for item in found if item["Dimensions"][0]["Value"] == name and len(item["Dimensions"]) == dimensions
+        ]
         return {item["MetricName"]: item for item in own}
 
-    def processes(self, name: str) -> list[int]:
-        """What runs of an endpoint: processes that were started with its folder, and their children."""
-        folder = str(self.state / "work" / "endpoints" / "us-east-1" / name)
+    def processes(self, name: str, kind: str = "endpoints") -> list[int]:
+        """What runs of an endpoint, or of one of the `components`: processes that were started with its folder, and
+        their children."""
+        folder = str(self.state / "work" / kind / "us-east-1" / name)
         found: list[int] = []
         for process in psutil.Process(self.process.pid).children():
             with contextlib.suppress(psutil.NoSuchProcess):

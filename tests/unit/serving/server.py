@@ -23,7 +23,8 @@ from sageyard.resources.spec import Hooks
 from sageyard.runners.choice import Runners
 from sageyard.runners.images import Images
 from sageyard.runners.process import ProcessRunner
-from sageyard.sagemaker import endpoint, tags, transform_job
+from sageyard.sagemaker import endpoint, inference_component, tags, transform_job
+from sageyard.serving.component import ComponentHooks
 from sageyard.serving.endpoint import EndpointHooks
 from sageyard.serving.front import InvocationProtocol
 from sageyard.serving.transform.job import TransformJobHooks
@@ -148,9 +149,11 @@ class App:
             Random(7),
             invocation_timeout=timeout,
         )
+        self.components = ComponentHooks(self.hooks, cloud, settings, clock, lambda: self.operations)
         family = endpoint.family(Hooks(), self.hooks, self.hooks.update_weights_and_capacities)
+        components = inference_component.family(self.engine, self.components)
         jobs = TransformJobHooks(self.hooks.yard, lambda: self.operations, settings.work_dir)
-        installed = install(self.engine, [family, transform_job.family(jobs), tags.family(self.engine)])
+        installed = install(self.engine, [family, components, transform_job.family(jobs), tags.family(self.engine)])
         self.operations = Operations(service, self.engine, installed.functions, installed.refused)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -162,6 +165,10 @@ class App:
                 resource = self.engine.resource("Endpoint", row.region, row.name)
                 assert resource is not None
                 await self.hooks.resume(resource)
+            for row in self.engine.store.in_statuses("InferenceComponent", ["InService"]):
+                resource = self.engine.resource("InferenceComponent", row.region, row.name)
+                assert resource is not None
+                await self.components.resume(resource)
             await send({"type": "lifespan.startup.complete"})
             await receive()
             await self.engine.close()

@@ -67,7 +67,7 @@ def test_unknown_endpoints_variants_and_targets_are_refused(world: Any, parrot: 
         "Endpoint nobody of account 123456789012 not found.": {"EndpointName": "nobody"},
         "Variant b of endpoint parrot not found": {"EndpointName": parrot, "TargetVariant": "b"},
         "is not a multi-model endpoint": {"EndpointName": parrot, "TargetModel": "m.tar.gz"},
-        "has no inference components": {"EndpointName": parrot, "InferenceComponentName": "c"},
+        "Inference Component Name header is not allowed": {"EndpointName": parrot, "InferenceComponentName": "c"},
         "does not support the target container hostname": {"EndpointName": parrot, "TargetContainerHostname": "c"},
     }
     for message, members in refusals.items():

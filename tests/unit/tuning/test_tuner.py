@@ -1,134 +1,20 @@
-"""Tuning jobs over a real database; training jobs are stand-ins whose metric follows from their hyperparameters."""
+"""Tuning jobs: how many jobs run, which is the best, when it is enough, and what a strategy finds."""
 
 import asyncio
 import math
 import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from sageyard.clock import ShiftedClock
 from sageyard.errors import AwsError, ValidationError
-from sageyard.resources.derive import derive
-from sageyard.resources.engine import Engine
-from sageyard.resources.family import Family, install
-from sageyard.resources.operations import Operations
-from sageyard.resources.spec import Document, Hooks, Resource
-from sageyard.sagemaker import hyper_parameter_tuning_job
-from sageyard.store.resources import Resources
+from sageyard.tuning.completion import stale
 from sageyard.tuning.ranges import Range, read_ranges
 from sageyard.tuning.strategies import STRATEGIES
-from sageyard.tuning.tuner import TuningJobHooks
-from sageyard.wire import model
 
-ROLE = "arn:aws:iam::123456789012:role/r"
-RANGES = {
-    "ContinuousParameterRanges": [{"Name": "x", "MinValue": "0", "MaxValue": "1"}],
-    "IntegerParameterRanges": [{"Name": "n", "MinValue": "1", "MaxValue": "9"}],
-    "CategoricalParameterRanges": [{"Name": "kind", "Values": ["good", "bad"]}],
-}
-
-
-def loss(values: dict[str, str]) -> float:
-    """Least at x = 0.3, n = 4 and the good kind."""
-    return (float(values["x"]) - 0.3) ** 2 + abs(int(values["n"]) - 4) / 10 + (values["kind"] == "bad")
-
-
-class Jobs(Hooks):
-    """Training jobs that report a loss, fail, or wait until they are stopped."""
-
-    def __init__(self) -> None:
-        self.running = self.most = 0
-        self.hold = asyncio.Event()
-        self.hold.set()
-        self.metric: Callable[[dict[str, str]], float | None] = loss
-
-    async def run(self, resource: Resource, *, recovered: bool = False) -> None:
-        self.running += 1
-        self.most = max(self.most, self.running)
-        await asyncio.sleep(0.001)
-        await self.hold.wait()
-        self.running -= 1
-        if resource.status == "Stopping":
-            resource.save(status="Stopped")
-        elif (value := self.metric(resource.document["HyperParameters"])) is None:
-            resource.save(status="Failed", FailureReason="AlgorithmError: it broke")
-        else:
-            resource.save(
-                status="Completed", FinalMetricDataList=[{"MetricName": "loss", "Value": value, "Timestamp": 1}]
-            )
-
-    async def stop(self, resource: Resource) -> None:
-        self.hold.set()
-
-
-class Server:
-    def __init__(self, path: Path) -> None:
-        service = model.load("sagemaker")
-        self.jobs = Jobs()
-        self.store = Resources(path / "sageyard.db")
-        self.engine = Engine(self.store, ShiftedClock(), derive(service), "123456789012")
-        hooks = TuningJobHooks(self.engine, self.engine.clock, lambda: self.operations)
-        work = Family(overrides={"TrainingJob": {"hooks": self.jobs, "grade": "runs"}})
-        installed = install(self.engine, [work, hyper_parameter_tuning_job.family(hooks, self.engine)])
-        self.operations = Operations(service, self.engine, installed.functions, installed.refused)
-
-    async def call(self, operation: str, **request: Any) -> Document:
-        return await self.operations.call(operation, request, region="us-east-1")
-
-    async def create(self, strategy: str = "Random", jobs: int | None = 6, at_once: int = 2, **config: Any) -> None:
-        limits: dict[str, Any] = {"MaxParallelTrainingJobs": at_once}
-        if jobs is not None:
-            limits["MaxNumberOfTrainingJobs"] = jobs
-        await self.call(
-            "CreateHyperParameterTuningJob",
-            HyperParameterTuningJobName="tune",
-            HyperParameterTuningJobConfig={
-                "Strategy": strategy,
-                "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "loss"},
-                "ResourceLimits": limits,
-                "ParameterRanges": RANGES,
-                **config,
-            },
-            TrainingJobDefinition={
-                "AlgorithmSpecification": {"TrainingImage": "image", "TrainingInputMode": "File"},
-                "RoleArn": ROLE,
-                "OutputDataConfig": {"S3OutputPath": "s3://bucket/models"},
-                "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-                "StoppingCondition": {"MaxRuntimeInSeconds": 60},
-                "StaticHyperParameters": {"fixed": "yes"},
-            },
-        )
-
-    async def describe(self) -> Document:
-        return await self.call("DescribeHyperParameterTuningJob", HyperParameterTuningJobName="tune")
-
-    async def ended(self, status: str = "Completed") -> Document:
-        deadline = time.monotonic() + 10
-        while (described := await self.describe())["HyperParameterTuningJobStatus"] in {"InProgress", "Stopping"}:
-            assert time.monotonic() < deadline, described
-            await asyncio.sleep(0.005)
-        assert described["HyperParameterTuningJobStatus"] == status, described
-        return described
-
-    async def list(self, **request: Any) -> list[Document]:
-        answer = await self.call(
-            "ListTrainingJobsForHyperParameterTuningJob", HyperParameterTuningJobName="tune", MaxResults=100, **request
-        )
-        found: list[Document] = answer["TrainingJobSummaries"]
-        return found
-
-
-def drive(path: Path, scenario: Callable[[Server], Any]) -> None:
-    async def main() -> None:
-        server = Server(path)
-        await scenario(server)
-        await server.engine.close()
-
-    asyncio.run(main())
+from tests.unit.tuning.server import RANGES, Server, drive, loss
 
 
 def test_so_many_jobs_run_so_many_at_a_time_and_the_best_is_shown(tmp_path: Path) -> None:
@@ -193,12 +79,29 @@ def test_a_tuning_job_ends_when_its_target_is_met_or_nothing_improves(tmp_path: 
 
     drive(tmp_path, scenario)
 
+    async def converged(server: Server) -> None:
+        server.jobs.metric = lambda values: 10 + loss(values) / 100
+        criteria = {"ConvergenceDetected": {"CompleteOnConvergence": "Enabled"}}
+        await server.create(jobs=50, at_once=1, TuningJobCompletionCriteria=criteria)
+        described = await server.ended()
+        assert described["TrainingJobStatusCounters"]["Completed"] == 11, "one, and ten that are within 1% of it"
+        assert described["TuningJobCompletionDetails"]["NumberOfTrainingJobsObjectiveNotImproving"] == 10
+        assert described["ConsumedResources"]["RuntimeInSeconds"] >= 0
+
+    drive(tmp_path / "converged", converged)
+
     async def target(server: Server) -> None:
         server.jobs.metric = lambda values: 0.5
         await server.create(jobs=50, at_once=1, TuningJobCompletionCriteria={"TargetObjectiveMetricValue": 0.6})
         assert (await server.ended())["TrainingJobStatusCounters"]["Completed"] == 1
 
     drive(tmp_path / "target", target)
+
+
+def test_an_improvement_is_more_than_one_percent_of_the_best_so_far() -> None:
+    assert stale([]) == []
+    assert stale([100, 99.5, 98.9, 98.5, 120, 97.9]) == [0, 1, 0, 1, 2, 0]
+    assert stale([-0.9, -0.905, -0.95]) == [0, 1, 0], "of a maximum, with its sign changed"
 
 
 def test_a_stopped_tuning_job_stops_its_jobs(tmp_path: Path) -> None:
@@ -243,7 +146,7 @@ def test_the_bayesian_strategy_finds_more_than_chance(objective: Callable[[dict[
     ranges = read_ranges(RANGES)
 
     def best(name: str, seed: int) -> float:
-        strategy = STRATEGIES[name](ranges, Random(seed))
+        strategy = STRATEGIES[name](ranges, Random(seed), {}, {})
         known: list[tuple[dict[str, float], float]] = []
         for number in range(40):
             point = strategy.choose(number, known)
@@ -259,14 +162,17 @@ def test_scales_reach_both_ends_of_their_range() -> None:
         one = Range("x", low, high, scaling=scaling)
         assert float(one.value(0)) == pytest.approx(low)
         assert float(one.value(1)) == pytest.approx(high)
+        assert one.place(one.value(0.3)) == pytest.approx(0.3)
+        assert one.place(str(high * 1.01)) is None
     assert float(Range("x", 0.001, 10, scaling="Logarithmic").value(0.5)) == pytest.approx(0.1)
+    assert Range("kind", choices=("good", "bad")).place("bad") == 1.0
+    assert Range("kind", choices=("good", "bad")).place("other") is None
 
 
 @pytest.mark.parametrize(
     ("config", "told"),
     [
         ({"Strategy": "Grid"}, "takes only categorical parameters, and 'n' is none"),
-        ({"Strategy": "Hyperband"}, "Strategy Hyperband is not carried out"),
         ({"ParameterRanges": {}}, "needs at least one range"),
         (
             {"ParameterRanges": {"IntegerParameterRanges": [{"Name": "n", "MinValue": "9", "MaxValue": "1"}]}},

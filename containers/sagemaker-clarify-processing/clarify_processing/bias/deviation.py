@@ -5,10 +5,12 @@ replacement, and the interval is the metric plus and minus 1.96 standard deviati
 """
 
 import math
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 
+from .posttraining import flips
 from .sample import NotMeasurableError, Sample
 from .section import Stage
 
@@ -17,8 +19,8 @@ MOST_ROWS = 10_000
 """Rows of a draw: of more rows as many are drawn, and their deviation scaled by the root of the share."""
 NORMAL = 1.96
 """Standard deviations on either side that hold 95% of a normal distribution."""
-ALONE = ("FT",)
-"""Metrics that look for neighbours among all rows: no draw measures them, their interval is the value itself."""
+FLIP_TEST = "FT"
+"""A mean over the group's rows: its deviation is theirs by the root of their number, neighbours being what they are."""
 
 Margins = dict[tuple[str, str, str, str], float]
 """By stage, facet, value and metric: half the width of the interval."""
@@ -27,7 +29,7 @@ Margins = dict[tuple[str, str, str, str], float]
 def margins(stage: Stage) -> Margins:
     """Of all metrics of a stage that the draws have a finite value for, in most of them. The same for the same rows."""
     found: Margins = {}
-    names = [name for name in stage.metrics if name not in ALONE]
+    names = [name for name in stage.metrics if name != FLIP_TEST]
     for facet, value, sample in stage.groups:
         rows = len(sample.facet)
         size = min(rows, MOST_ROWS)
@@ -44,6 +46,10 @@ def margins(stage: Stage) -> Margins:
                     continue
                 if math.isfinite(measured):
                     values[name].append(measured)
+        if FLIP_TEST in stage.metrics:
+            with suppress(NotMeasurableError):
+                each = flips(sample)
+                found[stage.name, facet, value, FLIP_TEST] = NORMAL * float(each.std()) / math.sqrt(len(each))
         for name, measures in values.items():
             if len(measures) > DRAWS / 2:
                 deviation = float(np.std(measures, ddof=1)) * math.sqrt(size / rows)
@@ -52,7 +58,7 @@ def margins(stage: Stage) -> Margins:
 
 
 def _drawn(sample: Sample, rows: np.ndarray) -> Sample:
-    group = None if sample.group is None else sample.group.iloc[rows].reset_index(drop=True)
+    group = None if sample.group is None else sample.group[rows]
     return replace(
         sample, facet=sample.facet[rows], label=sample.label[rows], predicted=sample.predicted[rows], group=group
     )

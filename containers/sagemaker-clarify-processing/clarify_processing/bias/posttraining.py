@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .sample import Mask, Metric, NotMeasurableError, Sample, conditional_disparity, difference, divide, proportions
 
@@ -96,10 +97,13 @@ def treatment_equality(sample: Sample) -> float:
 
 
 def flip_test(sample: Sample) -> float:
-    """FT: how many of the group the model favours, less how many it disfavours, against the group's size.
+    """FT: how many of the group the model favours, less how many it disfavours, against the group's size."""
+    return float(flips(sample).mean())
 
-    Each row of the group is compared with the predictions of its nearest rows in the advantaged group.
-    """
+
+def flips(sample: Sample) -> NDArray[np.int64]:
+    """1 for each row of the group that the model favours, -1 for each that it disfavours, else 0: it is compared with
+    the predictions of its nearest rows in the advantaged group."""
     from sklearn.neighbors import KNeighborsClassifier  # 1.6 s, which no other metric needs
 
     numeric = sample.features.select_dtypes(["number", "bool"])
@@ -113,7 +117,7 @@ def flip_test(sample: Sample) -> float:
     neighbours.fit(rows[~sample.facet], sample.predicted[~sample.facet])
     expected = neighbours.predict(rows[sample.facet])
     model = sample.predicted[sample.facet]
-    return float(((model & ~expected).sum() - (~model & expected).sum()) / len(model))
+    return model.astype(np.int64) - expected
 
 
 def generalized_entropy(sample: Sample) -> float:

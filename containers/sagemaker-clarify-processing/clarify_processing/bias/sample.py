@@ -26,13 +26,14 @@ class NotMeasurableError(ValueError):
 class Sample:
     """Rows as masks: who is in the sensitive group, whose label is positive, whose predicted label is.
 
-    Neither the group nor the rest of the rows is empty. `features` are the model's columns without the facet.
+    Neither the group nor the rest of the rows is empty. `group` numbers the values of the group variable from 0, -1 for
+    rows without one. `features` are the model's columns without the facet.
     """
 
     facet: Mask
     label: Mask
     predicted: Mask
-    group: pd.Series | None
+    group: NDArray[np.intp] | None
     features: pd.DataFrame
 
 
@@ -72,10 +73,11 @@ def conditional_disparity(sample: Sample, positive: Mask) -> float:
     if positive.all() or not positive.any():
         raise NotMeasurableError(f"No {'negative' if positive.all() else 'positive'} labels in set")
     total = weights = 0.0
-    for rows in sample.group.groupby(sample.group).indices.values():
+    for number in range(sample.group.max(initial=-1) + 1):
+        rows = sample.group == number
         facet, accepted = sample.facet[rows], positive[rows]
         rejected_share = divide((facet & ~accepted).sum(), (~accepted).sum())
         accepted_share = divide((facet & accepted).sum(), accepted.sum())
-        total += len(rows) * (rejected_share - accepted_share)
-        weights += len(rows)
+        total += len(facet) * (rejected_share - accepted_share)
+        weights += len(facet)
     return divide(total, weights)

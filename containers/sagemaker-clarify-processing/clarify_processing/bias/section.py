@@ -57,7 +57,7 @@ def bias_stage(config: AnalysisConfig, dataset: Dataset, stage: str, predicted: 
         answers = predicted_positives(_of(predicted, rows), label, config.positive_values, LABEL_KEY)
         if not answers.any():
             logging.warning("No predicted label is positive")
-    group = None if dataset.group is None else _of(dataset.group, rows)
+    group = None if dataset.group is None else pd.factorize(_of(dataset.group, rows), sort=True)[0]
     groups = []
     for name, chosen in _facets(config, dataset, rows):
         features = dataset.features[rows].drop(columns=name, errors="ignore")

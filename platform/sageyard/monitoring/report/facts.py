@@ -19,7 +19,7 @@ class Past:
     url: str
     violations: Sequence[Json] | None = None
     statistics: Json = field(default_factory=dict)
-    """Of model quality alone: other statistics are large."""
+    """Not of data quality: its statistics are large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Facts:
     window: tuple[str, str] | None = None
     reason: str = ""
     statistics: Json = field(default_factory=dict)
+    """What was measured; of Clarify's analyses analysis.json, which constraints are too."""
     baseline: Json = field(default_factory=dict)
     """The baseline's statistics."""
     constraints: Json = field(default_factory=dict)

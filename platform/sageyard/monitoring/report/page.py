@@ -9,7 +9,7 @@ from itertools import chain
 
 from sageyard import __version__
 from sageyard.clock import utc
-from sageyard.monitoring.report import columns, scores
+from sageyard.monitoring.report import attributions, bias, columns, scores
 from sageyard.monitoring.report.facts import VIOLATED, Facts, Json, Past, check, subject
 from sageyard.monitoring.report.figures import count, figure, readable
 from sageyard.monitoring.report.markup import Html, element, short
@@ -24,6 +24,8 @@ MOST_VIOLATIONS = 200
 SECTIONS: Mapping[str, Callable[[Facts], Iterator[Html]]] = {
     "DataQuality": columns.sections,
     "ModelQuality": scores.sections,
+    "ModelBias": bias.sections,
+    "ModelExplainability": attributions.sections,
 }
 """What a monitoring type adds to what all have: status, violations, timeline and documents."""
 _KINDS = {

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from sageyard.cloud import Cloud, ObjectNotFoundError, Objects, split_s3_uri
 from sageyard.errors import ResourceNotFoundError
-from sageyard.monitoring.definition import MODEL_QUALITY
+from sageyard.monitoring.definition import BY_CLARIFY, DATA_QUALITY
 from sageyard.monitoring.report import page
 from sageyard.monitoring.report.facts import VIOLATED, Facts, Past, entries
 from sageyard.monitoring.report.reading import read_object
@@ -147,8 +147,10 @@ class Reports:
         row, objects = place.row, self.cloud.objects
         past = self._past(timeline)
         constraints, statistics = place.baseline
+        kind = row.document["MonitoringType"]
+        title = "Analysis" if kind in BY_CLARIFY else "Statistics"
         uris = {
-            "Statistics": f"{place.report}/statistics.json" if place.report else None,
+            title: _measured(place),
             "Violations": f"{place.report}/constraint_violations.json" if place.report else None,
             "Constraints of the baseline": constraints,
             "Statistics of the baseline": statistics,
@@ -156,12 +158,12 @@ class Reports:
         facts = Facts(
             schedule=row.parent,
             schedule_url=self.url(row.region, row.parent),
-            kind=row.document["MonitoringType"],
+            kind=kind,
             execution=past[-1],
             endpoint=row.document.get("EndpointName", ""),
             window=place.window,
             reason=row.document.get("FailureReason", ""),
-            statistics=_document(objects, uris["Statistics"]),
+            statistics=_document(objects, uris[title]),
             baseline=_document(objects, statistics),
             constraints=_document(objects, constraints),
             timeline=past,
@@ -170,18 +172,23 @@ class Reports:
         return page.report(facts)
 
     def _past(self, places: Sequence[_Place]) -> list[Past]:
-        """The executions with their violations, and the statistics of model quality, which are small."""
+        """The executions with their violations, and their statistics where those are small."""
         result = []
         for place in places:
             past = place.past
             if place.report and past.status in _SHOWN:
                 found = _document(self.cloud.objects, f"{place.report}/constraint_violations.json")
                 past = replace(past, violations=entries(found, "violations") if "violations" in found else None)
-                if place.row.document["MonitoringType"] == MODEL_QUALITY:
-                    statistics = _document(self.cloud.objects, f"{place.report}/statistics.json")
-                    past = replace(past, statistics=statistics)
+                if place.row.document["MonitoringType"] != DATA_QUALITY:
+                    past = replace(past, statistics=_document(self.cloud.objects, _measured(place)))
             result.append(past)
         return result
+
+
+def _measured(place: _Place) -> str | None:
+    """The URI of what an execution has measured: statistics.json, of Clarify's analysis.json."""
+    name = "analysis.json" if place.row.document["MonitoringType"] in BY_CLARIFY else "statistics.json"
+    return f"{place.report}/{name}" if place.report else None
 
 
 def _document(objects: Objects, uri: str | None) -> dict[str, Any]:

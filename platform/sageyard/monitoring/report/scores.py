@@ -54,7 +54,7 @@ def _block(document: Json, ending: str) -> Json:
 
 def _row(name: str, metrics: Json, constraints: Json, broken: set[Any], past: list[dict[str, Any]]) -> Html:
     score, constraint = metrics[name], constraints.get(name) or {}
-    threshold = _number(constraint.get("threshold"))
+    threshold = number(constraint.get("threshold"))
     operator = _OPERATORS.get(str(constraint.get("comparison_operator")), "")
     constant = metrics.get(name + CONSTANT) or {}
     verdict: Html | None = None
@@ -62,7 +62,7 @@ def _row(name: str, metrics: Json, constraints: Json, broken: set[Any], past: li
         verdict = element("span", "✗ violated", class_="bad-text")
     elif threshold is not None:
         verdict = element("span", "✓ holds", class_="good-text")
-    values = [_number((one.get(name) or {}).get("value")) for one in past]
+    values = [number((one.get(name) or {}).get("value")) for one in past]
     title = f"{name} over {len(values)} executions, now {figure(score.get('value'))}"
     baseline = element("div", f"constant classifier {figure(constant['value'])}", class_="note") if constant else None
     deviation = figure(score.get("standard_deviation"))
@@ -118,6 +118,7 @@ def _matrix(matrix: Json) -> Html:
     return element("div", element("h3", "Confusion matrix"), table)
 
 
-def _number(value: Any) -> float | None:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if number else None
+def number(value: Any) -> float | None:
+    """A value of a document that can be drawn."""
+    finite = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if finite else None

@@ -2,6 +2,7 @@
 
 from sageyard.pipelines.steps.base import StepType
 from sageyard.pipelines.steps.callback import Callback
+from sageyard.pipelines.steps.clarify_check import ClarifyCheck
 from sageyard.pipelines.steps.cleanup import Cleanup
 from sageyard.pipelines.steps.decision import Condition, Fail
 from sageyard.pipelines.steps.endpoint import Endpoint, InferenceComponent
@@ -11,7 +12,7 @@ from sageyard.pipelines.steps.lambda_function import Lambda
 from sageyard.pipelines.steps.lineage import Lineage
 from sageyard.pipelines.steps.model import EndpointConfig, Model, RegisterModel
 from sageyard.pipelines.steps.quality_check import QualityCheck
-from sageyard.pipelines.steps.refused import EMR, ClarifyCheck, EMRServerless, Job
+from sageyard.pipelines.steps.refused import EMR, EMRServerless, Job
 
 STEP_TYPES: dict[str, StepType] = {
     step.type: step()

@@ -47,7 +47,6 @@ class StepRun:
     """
 
     region: str
-    execution_id: str
     execution_arn: str
     role_arn: str
     name: str
@@ -72,11 +71,7 @@ class StepRun:
     def job_name(self, base: str | None = None, longest: int = LONGEST_NAME) -> str:
         """A name that this attempt alone has, the same after a restart: `pipelines-<execution>-<step>-<letters>`, or,
         where names are short, without its beginning."""
-        own = f"{self.execution_arn} {self.name} {self.started} {self.attempt}"
-        letters = hashlib.sha256(own.encode()).hexdigest()[:10]
-        stem = f"{base or 'pipelines'}-{self.execution_id}" if longest == LONGEST_NAME else self.execution_id
-        room = longest - len(stem) - len(letters) - 2
-        return f"{stem}-{self.name[: max(room, 0)].strip('-')}-{letters}".replace("--", "-")
+        return job_name(self.execution_arn, self.name, self.started, self.attempt, base, longest)
 
     async def call(self, operation: str, request: Document) -> Document:
         """A SageMaker operation; a refusal fails the step in AWS's words."""
@@ -110,6 +105,17 @@ class StepRun:
         spec = self.engine.specs[kind]
         while (row := self.engine.store.get(kind, self.region, name)) is not None and row.status not in spec.settled:
             await self.engine.wait_for_change(row, PATIENCE)
+
+
+def job_name(
+    execution_arn: str, step: str, started: float, attempt: int, base: str | None, longest: int = LONGEST_NAME
+) -> str:
+    """The name of the job of one attempt at a step."""
+    execution_id = execution_arn.rpartition("/")[2]
+    letters = hashlib.sha256(f"{execution_arn} {step} {started} {attempt}".encode()).hexdigest()[:10]
+    stem = f"{base or 'pipelines'}-{execution_id}" if longest == LONGEST_NAME else execution_id
+    room = longest - len(stem) - len(letters) - 2
+    return f"{stem}-{step[: max(room, 0)].strip('-')}-{letters}".replace("--", "-")
 
 
 class StepType:

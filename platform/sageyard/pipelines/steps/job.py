@@ -70,8 +70,10 @@ LACKING = {
     "pip install 'sageyard[sdk]'",
     "No module named 'sagemaker'": "The job has no SageMaker SDK, which a function with @step needs: list it in the "
     "function's dependencies, or install it where the server runs: pip install 'sageyard[sdk]'",
-    "amazon_sagemaker_scheduler": "The image has no amazon_sagemaker_scheduler, which runs notebook jobs: SageMaker "
-    "Distribution images have it, and run with --runner docker; else run the notebook in a Processing step",
+    "No module named 'papermill'": "A notebook job needs papermill and ipykernel where the server runs: "
+    "pip install 'sageyard[notebooks]'",
+    "amazon_sagemaker_scheduler": "The image has no amazon_sagemaker_scheduler, which runs notebook jobs: give the "
+    "image_uri of SageMaker Distribution, of whose repository sagemaker-distribution-prod Sageyard has an image",
 }
 """What a job complains of, and the way out."""
 

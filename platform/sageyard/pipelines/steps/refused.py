@@ -21,13 +21,6 @@ class EMR(Refused):
     instead = "run the work in a Processing step with a Spark image, or in a function with @step"
 
 
-class ClarifyCheck(Refused):
-    """A bias or explainability check."""
-
-    type = "ClarifyCheck"
-    instead = "compute the metrics in a Processing step and compare them in a Condition step"
-
-
 class EMRServerless(EMR):
     """A serverless application's job run."""
 

@@ -3,13 +3,16 @@
 from abc import ABC, abstractmethod
 from random import Random
 
+from sageyard.resources.spec import Document
+from sageyard.tuning.progress import Progress
 from sageyard.tuning.ranges import Point, Range
 
 
 class Strategy(ABC):
     """Chooses points. Objective values are better the smaller they are: a maximum is sought with signs changed."""
 
-    def __init__(self, ranges: list[Range], random: Random) -> None:
+    def __init__(self, ranges: list[Range], random: Random, config: Document, definition: Document) -> None:
+        """`config` is the HyperParameterTuningJobConfig; ValidationError where the strategy cannot search so."""
         self.ranges = ranges
         self.random = random
 
@@ -21,6 +24,14 @@ class Strategy(ABC):
     @abstractmethod
     def choose(self, number: int, known: list[tuple[Point, float]]) -> Point:
         """The point of the job with this number, counted from 0; `known` are ended jobs' points and objectives."""
+
+    def stops(self, job: Progress, others: list[Progress]) -> bool:
+        """Whether a running job is to be stopped, asked after each of its epochs."""
+        return False
+
+    def enough(self, job: Progress) -> bool:
+        """Whether a job that was stopped had all the epochs that it was to have, so that it counts as completed."""
+        return False
 
     def anywhere(self) -> Point:
         """A point drawn uniformly."""
