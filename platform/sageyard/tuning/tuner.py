@@ -169,6 +169,8 @@ class TuningJobHooks(Hooks):
         request: Document = {member: search.definition[member] for member in NAMED if member in search.definition}
         request["HyperParameters"] = search.definition.get("StaticHyperParameters", {}) | tuned
         request["TrainingJobName"] = name
+        if tags := resource.tags:  # its training jobs have them, too (API reference: CreateHyperParameterTuningJob)
+            request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
         if self.engine.resource(TRAINING, resource.region, name) is None:  # else the server died right after this call
             try:
                 await self.api().call(f"Create{TRAINING}", request, region=resource.region)

@@ -107,6 +107,7 @@ class Server:
             "CreateHyperParameterTuningJob",
             **warm,
             HyperParameterTuningJobName=name,
+            Tags=[{"Key": "team", "Value": "growth"}],
             HyperParameterTuningJobConfig={
                 "Strategy": strategy,
                 "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "loss"},
