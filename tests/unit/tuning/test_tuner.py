@@ -36,7 +36,7 @@ def test_so_many_jobs_run_so_many_at_a_time_and_the_best_is_shown(tmp_path: Path
             **listed[0]["TunedHyperParameters"],
         }
         assert job["TuningJobArn"] == described["HyperParameterTuningJobArn"]
-        assert server.engine.store.tags(job["TrainingJobArn"]) == {"team": "growth"}, "those of the tuning job"
+        assert server.engine.store.tags(job["TrainingJobArn"]) == [("team", "growth")], "those of the tuning job"
         assert len({one["TrainingJobName"] for one in listed}) == 7
 
     drive(tmp_path, scenario)
