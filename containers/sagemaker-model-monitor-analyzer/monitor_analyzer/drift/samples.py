@@ -1,5 +1,6 @@
 """The two samples that a drift test compares: a column of the baseline, by its statistics, and the column today."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,11 +12,11 @@ from ..sketch import Sketch
 BINS = 10
 
 
-class Pair:
+class Pair(ABC):
     """A column before and now. `cells` are the two histograms over bins common to both, none of them empty in both."""
 
-    def cells(self) -> tuple[np.ndarray, np.ndarray]:
-        raise NotImplementedError
+    @abstractmethod
+    def cells(self) -> tuple[np.ndarray, np.ndarray]: ...
 
     def shares(self) -> tuple[np.ndarray, np.ndarray]:
         """`cells` as shares that are never 0, so that logarithms of them exist: half a row is added to each (the

@@ -4,6 +4,7 @@ calculation, drift detection and lifecycle with ClarifyCheck and QualityCheck st
 One processing job does both: its container reports violations where it is given the baseline before.
 """
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from sageyard.errors import AwsError
@@ -15,15 +16,15 @@ PLACE = "/opt/ml/processing/baseline"
 VIOLATED = "CompletedWithViolations"
 
 
-class Check(Processing):
+class Check(Processing, ABC):
     """SkipCheck compares with nothing; RegisterNewBaseline makes the new baseline the one for later checks."""
 
     files: ClassVar[dict[str, str]]
     """The parts of a baseline, by their names in the step's members, and the files that the job writes them to."""
 
+    @abstractmethod
     def registered(self, baselines: Document, check: str) -> Document:
         """The parts of a baseline as MetricsSources, by name, in a model package's DriftCheckBaselines."""
-        raise NotImplementedError
 
     async def start(self, run: StepRun) -> None:
         known = {name: run.document.get(f"SuppliedBaseline{name}") for name in self.files}
