@@ -6,7 +6,7 @@ SDK2 := .venv-sdk2
 SDK3 := .venv-sdk3
 PIP_FLAGS := --quiet --disable-pip-version-check
 
-.PHONY: demo test venvs lint bench serve fuzz docs clean
+.PHONY: demo test slow venvs lint bench serve fuzz docs clean
 
 demo: $(VENV)/.installed  ## train, deploy, capture, find drift, retrain: about a minute
 	$(BIN)/python -m sageyard demo
@@ -14,8 +14,11 @@ demo: $(VENV)/.installed  ## train, deploy, capture, find drift, retrain: about 
 test: $(VENV)/.dev $(SDK2)/.installed $(SDK3)/.installed  ## the whole suite, against a live server with real clients
 	@# tests that share the engine, or look for what a demo left, run one by one beside the others
 	$(BIN)/python -m pytest -m "docker or demo" & alone=$$!; \
-	$(BIN)/python -m pytest -m "not docker and not demo" --numprocesses 2 --dist loadfile; rest=$$?; \
+	$(BIN)/python -m pytest -m "not docker and not demo and not slow" --numprocesses 2 --dist loadfile; rest=$$?; \
 	wait $$alone && exit $$rest
+
+slow: $(VENV)/.dev $(SDK2)/.installed  ## the worked cases of the notebooks once more, each with a CSV of a reader's own
+	$(BIN)/python -m pytest -m slow
 
 venvs: $(VENV)/.dev $(SDK2)/.installed $(SDK3)/.installed  ## all that `make test` needs; with --jobs 3 at once
 

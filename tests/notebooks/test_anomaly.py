@@ -97,16 +97,17 @@ def test_a_leak_in_the_stream_reaches_the_technician(outputs: Outputs) -> None:
     assert messages == {hour: count for hour, count in enumerate(by_hour) if count > 3}
 
 
-def test_a_readers_own_csv_goes_all_the_way(own: Outputs) -> None:
+@pytest.mark.slow
+def test_a_readers_own_csv_goes_all_the_way(server: Server, own: Outputs) -> None:
     assert {row[""] for row in table(own["own-data-read"])} == {"mean", "std", "min", "max"}
     assert set(table(own["own-data-read"])[0]) == {"", "power", "heat", "gas"}, "words and constants are left out"
     assert by_method(own)["forest: deviations"]["recall"] >= 0.75
     assert "heat leaks: first alarm that names it after" in text(own["use-stream"])
     assert table(own["use-messages"])
+    assert left_behind(server, own) == []
 
 
-def test_nothing_of_it_is_left(server: Server, outputs: Outputs, own: Outputs) -> None:
-    for case in (outputs, own):
-        assert left_behind(server, case) == []
+def test_nothing_of_it_is_left(server: Server, outputs: Outputs) -> None:
+    assert left_behind(server, outputs) == []
     assert server.client("events").list_rules(NamePrefix="anomaly-")["Rules"] == []
     assert server.client("sqs").list_queues(QueueNamePrefix="anomaly-").get("QueueUrls", []) == []

@@ -89,7 +89,8 @@ def test_the_endpoint_proposes_a_range_that_holds_for_eight_in_ten(outputs: Outp
     assert "differ by 0.000% at most" in text(outputs["deploy-same"])
 
 
-def test_a_readers_own_csv_goes_all_the_way_and_may_meet_the_criterion(own: Outputs) -> None:
+@pytest.mark.slow
+def test_a_readers_own_csv_goes_all_the_way_and_may_meet_the_criterion(server: Server, own: Outputs) -> None:
     assert text(own["data-sales"]).startswith("800 sales, ")
     assert "ocean_proximity=NEAR BAY" in text(own["features-prepare"])
     share = shares(own)
@@ -97,8 +98,8 @@ def test_a_readers_own_csv_goes_all_the_way_and_may_meet_the_criterion(own: Outp
     assert share["XGBoost, tuned"] >= 0.8 > share["rule of thumb"]
     assert text(own["evaluate-verdict"]).endswith("the web page answers by itself\n")
     assert "here it is" not in text(own["ceiling-table"]), "nobody knows the luck in it"
-
-
-def test_nothing_of_it_is_left(server: Server, outputs: Outputs, own: Outputs) -> None:
-    assert left_behind(server, outputs) == []
     assert left_behind(server, own) == []
+
+
+def test_nothing_of_it_is_left(server: Server, outputs: Outputs) -> None:
+    assert left_behind(server, outputs) == []

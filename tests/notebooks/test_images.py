@@ -97,14 +97,15 @@ def test_the_endpoint_answers_as_batch_transform_did(outputs: Outputs) -> None:
     assert text(outputs["use-same-answers"]) == "360 of 360 answers are the same\n"
 
 
-def test_a_readers_own_csv_goes_all_the_way(own: Outputs) -> None:
+@pytest.mark.slow
+def test_a_readers_own_csv_goes_all_the_way(server: Server, own: Outputs) -> None:
     assert text(own["data-images"]) == "300 images of 6 x 6 pixels, 3 classes: bar, dash, slash\n"
     assert [row["read as"] for row in table(own["evaluate-confusion-matrix"])] == ["bar", "dash", "slash"]
     assert score(own)["accuracy"][0] >= 0.95
     assert re.search(r"read:( (bar|dash|slash)){5}  is:( (bar|dash|slash)){5}", text(own["deploy-endpoint"]))
     assert text(own["use-same-answers"]) == "60 of 60 answers are the same\n"
-
-
-def test_nothing_of_it_is_left(server: Server, outputs: Outputs, own: Outputs) -> None:
-    assert left_behind(server, outputs) == []
     assert left_behind(server, own) == []
+
+
+def test_nothing_of_it_is_left(server: Server, outputs: Outputs) -> None:
+    assert left_behind(server, outputs) == []

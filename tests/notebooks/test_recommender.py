@@ -98,7 +98,8 @@ def test_the_endpoint_answers_everybody_by_what_it_knows(outputs: Outputs) -> No
     assert not set(shown[2]) & set(shown[4]), "new books are not popular yet"
 
 
-def test_a_readers_own_csv_goes_all_the_way(own: Outputs) -> None:
+@pytest.mark.slow
+def test_a_readers_own_csv_goes_all_the_way(server: Server, own: Outputs) -> None:
     assert text(own["own-data-read"]) == "1800 loans of 120 items by 150 users\n"
     rate = rates(own)
     assert set(rate) == {("known", by) for by in ("popular", "content", "collaborative")}, "nobody is new"
@@ -106,8 +107,8 @@ def test_a_readers_own_csv_goes_all_the_way(own: Outputs) -> None:
     assert text(own["evaluation-chance"]) == "No known user took a new item: nothing to measure.\n"
     kitchens = {row["kitchen"] for row in table(own["deployment-deploy"])[:5]}
     assert len(kitchens) == 1, "the guest's own"
-
-
-def test_nothing_of_it_is_left(server: Server, outputs: Outputs, own: Outputs) -> None:
-    assert left_behind(server, outputs) == []
     assert left_behind(server, own) == []
+
+
+def test_nothing_of_it_is_left(server: Server, outputs: Outputs) -> None:
+    assert left_behind(server, outputs) == []

@@ -87,7 +87,8 @@ def test_the_next_quarter_says_that_they_are_of_use(outputs: Outputs) -> None:
     assert all(int(row[str(group)].removesuffix("%")) > 60 for group, row in enumerate(moves)), moves
 
 
-def test_a_readers_own_csv_goes_all_the_way(own: Outputs) -> None:
+@pytest.mark.slow
+def test_a_readers_own_csv_goes_all_the_way(server: Server, own: Outputs) -> None:
     assert text(own["own-data-read"]).startswith("240 customers, ")
     assert "k-means with 2 groups" in text(own["training-metrics"])
     rows = {row["in words"]: row["customers"] for row in table(own["description-words"])}
@@ -96,8 +97,8 @@ def test_a_readers_own_csv_goes_all_the_way(own: Outputs) -> None:
     assert {"large orders", "often phone", "orders rarely"} == set(seldom.split(", "))
     assert text(own["description-kinds"]).startswith("Your own customers have no kinds")
     assert text(own["use-transitions"]).startswith("100% of 240 customers are in the same group")
-
-
-def test_nothing_of_it_is_left(server: Server, outputs: Outputs, own: Outputs) -> None:
-    assert left_behind(server, outputs) == []
     assert left_behind(server, own) == []
+
+
+def test_nothing_of_it_is_left(server: Server, outputs: Outputs) -> None:
+    assert left_behind(server, outputs) == []
