@@ -17,7 +17,7 @@ test: $(VENV)/.dev $(SDK2)/.installed $(SDK3)/.installed  ## the whole suite, ag
 	$(BIN)/python -m pytest -m "not docker and not demo and not slow" --numprocesses 2 --dist loadfile; rest=$$?; \
 	wait $$alone && exit $$rest
 
-slow: $(VENV)/.dev $(SDK2)/.installed  ## the worked cases of the notebooks once more, each with a CSV of a reader's own
+slow: $(VENV)/.dev $(SDK2)/.installed  ## the worked cases of the notebooks that `make test` leaves out, each also with a reader's CSV
 	$(BIN)/python -m pytest -m slow
 
 venvs: $(VENV)/.dev $(SDK2)/.installed $(SDK3)/.installed  ## all that `make test` needs; with --jobs 3 at once

@@ -15,7 +15,8 @@ import pytest
 FOLDER = Path(__file__).parent
 sys.path[:0] = [str(FOLDER), str(FOLDER.parent / "toolkit")]  # as the entrypoint does
 
-from automl_tabular import analysis, problem  # noqa: E402
+from automl_tabular import analysis, problem, tables  # noqa: E402
+from automl_tabular.candidate import Candidate  # noqa: E402
 from sagemaker_toolkit.errors import ClientError  # noqa: E402
 
 IMAGE = "sagemaker-sklearn-automl"
@@ -135,9 +136,12 @@ def test_the_problem_type_is_read_off_the_target(values: list[Any], expected: st
 
 
 @pytest.mark.parametrize("algorithm", ["xgboost", "linear-learner", "mlp", "randomforest", "extra-trees", "ensemble"])
-def test_every_algorithm_learns_what_can_be_learned(analyze: Any, train: Any, algorithm: str) -> None:
-    analyze(customers(1200), "leaves")
-    scores = train(algorithm)
+def test_every_algorithm_learns_what_can_be_learned(tmp_path: Path, algorithm: str) -> None:
+    prepare(tmp_path, customers(1200), {"target": "leaves"})
+    analysis.run(tmp_path)
+    plan = json.loads((tmp_path / "output" / "plan" / "plan.json").read_text())
+    table, unseen = (tables.read(tmp_path / "output" / name) for name in ("train", "validation"))
+    scores = Candidate.fit(plan, algorithm, {}, table, "leaves", None).scores(unseen, "leaves")
     assert set(scores) == {"Accuracy", "BalancedAccuracy", "F1", "Precision", "Recall", "AUC"}
     assert scores["AUC"] > (0.7 if algorithm in ("linear-learner", "mlp") else 0.9)
 

@@ -109,8 +109,10 @@ def test_a_bad_query_is_told_in_its_own_result(sagemaker: Any, metrics: Any, com
     assert (fine["Status"], fine["MetricValues"]) == ("Complete", [1.0])
 
 
-def test_bad_values_are_told_by_their_index_and_good_ones_stored(sagemaker: Any, metrics: Any, component: str) -> None:
-    now = time.time()
+def test_bad_values_are_told_by_their_index_and_good_ones_stored(
+    server: Server, sagemaker: Any, metrics: Any, component: str
+) -> None:
+    now = server.get("/_sageyard/clock")["epoch"]
     answer = metrics.batch_put_metrics(
         TrialComponentName=component,
         MetricData=[

@@ -144,7 +144,7 @@ def test_a_template_is_described_by_its_digest(sagemaker: Any) -> None:
     assert refusal(sagemaker.render_ui_template, Task={"Input": "{}"}, RoleArn=ROLE)[0] == "UnknownOperationException"
 
 
-def test_a_human_loop_waits_until_it_is_stopped(loops: Any, flow: str) -> None:
+def test_a_human_loop_waits_until_it_is_stopped(server: Server, loops: Any, flow: str) -> None:
     name = f"loop-{os.urandom(4).hex()}"
     request = {"HumanLoopName": name, "FlowDefinitionArn": flow, "HumanLoopInput": {"InputContent": "{}"}}
     arn = loops.start_human_loop(**request)["HumanLoopArn"]
@@ -157,7 +157,7 @@ def test_a_human_loop_waits_until_it_is_stopped(loops: Any, flow: str) -> None:
         found = loops.list_human_loops(FlowDefinitionArn=flow, **filters)["HumanLoopSummaries"]
         return [(entry["HumanLoopName"], entry["HumanLoopStatus"]) for entry in found]
 
-    soon = datetime.now(UTC) + timedelta(hours=1)
+    soon = datetime.fromtimestamp(server.get("/_sageyard/clock")["epoch"], UTC) + timedelta(hours=1)
     assert listed(CreationTimeBefore=soon, SortOrder="Ascending", MaxResults=1) == [(name, "InProgress")]
     assert listed(CreationTimeAfter=soon) == []
     loops.stop_human_loop(HumanLoopName=name)

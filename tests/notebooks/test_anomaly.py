@@ -12,7 +12,7 @@ from tests.conftest import Server
 from tests.notebooks.test_notebooks import Outputs, table, text
 from tests.notebooks.worked_case import left_behind, run_case
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 NAME = "09_anomaly.ipynb"
 
@@ -97,7 +97,6 @@ def test_a_leak_in_the_stream_reaches_the_technician(outputs: Outputs) -> None:
     assert messages == {hour: count for hour, count in enumerate(by_hour) if count > 3}
 
 
-@pytest.mark.slow
 def test_a_readers_own_csv_goes_all_the_way(server: Server, own: Outputs) -> None:
     assert {row[""] for row in table(own["own-data-read"])} == {"mean", "std", "min", "max"}
     assert set(table(own["own-data-read"])[0]) == {"", "power", "heat", "gas"}, "words and constants are left out"

@@ -11,7 +11,7 @@ from tests.conftest import Server
 from tests.notebooks.test_notebooks import Outputs, table, text
 from tests.notebooks.worked_case import left_behind, run_case
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 NAME = "04_house_prices.ipynb"
 
@@ -89,7 +89,6 @@ def test_the_endpoint_proposes_a_range_that_holds_for_eight_in_ten(outputs: Outp
     assert "differ by 0.000% at most" in text(outputs["deploy-same"])
 
 
-@pytest.mark.slow
 def test_a_readers_own_csv_goes_all_the_way_and_may_meet_the_criterion(server: Server, own: Outputs) -> None:
     assert text(own["data-sales"]).startswith("800 sales, ")
     assert "ocean_proximity=NEAR BAY" in text(own["features-prepare"])

@@ -11,7 +11,7 @@ from tests.conftest import Server
 from tests.notebooks.test_notebooks import Outputs, html, table, text
 from tests.notebooks.worked_case import left_behind, run_case
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 NAME = "06_images.ipynb"
 
@@ -97,7 +97,6 @@ def test_the_endpoint_answers_as_batch_transform_did(outputs: Outputs) -> None:
     assert text(outputs["use-same-answers"]) == "360 of 360 answers are the same\n"
 
 
-@pytest.mark.slow
 def test_a_readers_own_csv_goes_all_the_way(server: Server, own: Outputs) -> None:
     assert text(own["data-images"]) == "300 images of 6 x 6 pixels, 3 classes: bar, dash, slash\n"
     assert [row["read as"] for row in table(own["evaluate-confusion-matrix"])] == ["bar", "dash", "slash"]

@@ -12,7 +12,7 @@ from tests.conftest import Server
 from tests.notebooks.test_notebooks import Outputs, table, text
 from tests.notebooks.worked_case import left_behind, run_case
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 NAME = "07_recommender.ipynb"
 
@@ -98,7 +98,6 @@ def test_the_endpoint_answers_everybody_by_what_it_knows(outputs: Outputs) -> No
     assert not set(shown[2]) & set(shown[4]), "new books are not popular yet"
 
 
-@pytest.mark.slow
 def test_a_readers_own_csv_goes_all_the_way(server: Server, own: Outputs) -> None:
     assert text(own["own-data-read"]) == "1800 loans of 120 items by 150 users\n"
     rate = rates(own)

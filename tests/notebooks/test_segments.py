@@ -12,7 +12,7 @@ from tests.conftest import Server
 from tests.notebooks.test_notebooks import Outputs, table, text
 from tests.notebooks.worked_case import left_behind, run_case
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 NAME = "08_segments.ipynb"
 
@@ -87,7 +87,6 @@ def test_the_next_quarter_says_that_they_are_of_use(outputs: Outputs) -> None:
     assert all(int(row[str(group)].removesuffix("%")) > 60 for group, row in enumerate(moves)), moves
 
 
-@pytest.mark.slow
 def test_a_readers_own_csv_goes_all_the_way(server: Server, own: Outputs) -> None:
     assert text(own["own-data-read"]).startswith("240 customers, ")
     assert "k-means with 2 groups" in text(own["training-metrics"])

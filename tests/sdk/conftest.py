@@ -4,13 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import REPOSITORY, Server
+from tests.conftest import REPOSITORY, Server, start_server
 
 SCRIPTS = Path(__file__).parent / "scripts"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -27,6 +27,14 @@ def through_sageyard(server: Server, version: int, *arguments: str) -> list[str]
     port = server.url.rpartition(":")[2]
     mine = [sys.executable, "-m", "sageyard", "run", "--port", port, "--state-dir", str(server.state_dir), "--"]
     return [*mine, interpreter(version), *arguments]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of the scripts' own: they move its clock."""
+    running = start_server(tmp_path_factory.mktemp("sdk"))
+    yield running
+    running.stop()
 
 
 @pytest.fixture(scope="session")
