@@ -161,7 +161,8 @@ def test_the_loop_draws_recall_and_drift(executed: Callable[[str], Outputs]) -> 
 
 
 @pytest.mark.timeout(300)
-def test_the_loop_leaves_no_endpoint_and_no_schedule(executed: Callable[[str], Outputs], sagemaker: Any) -> None:
+def test_the_loop_leaves_no_endpoint_and_no_schedule(executed: Callable[[str], Outputs], server: Server) -> None:
+    sagemaker = server.client("sagemaker")
     home = text(executed("01_the_loop.ipynb")["pointing-check"]).split()[-1]
     run_name = home.rpartition("/")[2]
     for listing, key in [
